@@ -1,0 +1,1 @@
+"""What the services share. Nothing in here imports a service."""

@@ -1,0 +1,131 @@
+"""The root-cause catalogue: one entry an id, with what it needs to be shown and what plays a part in it.
+
+The ids are part of the contract: they may be added to, never renamed. `docs/reference/root-causes.md` is made from
+this table. A root cause is the most specific id that no other finding explains; `precedence` breaks ties between ids
+that rest on the same evidence (higher is more specific).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HOLDER, VICTIM, CAUSE, AFFECTED = "holder", "victim", "cause", "affected"
+ROLES = (HOLDER, VICTIM, CAUSE, AFFECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRole:
+    """A part in a cause: a role and an entity type; required ones must be named in a confirmed report."""
+
+    role: str
+    type: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredEvidence:
+    """A value that a confirmed report must cite.
+
+    `path` is a pattern over the tool's answer in which `[*]` stands for any position. Where `entity` is given, the
+    value at the path must be the value of that entity in the report.
+    """
+
+    tool: str
+    path: str
+    entity: EntityRole | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RootCause:
+    """A catalogue entry."""
+
+    id: str
+    title: str
+    precedence: int
+    entities: tuple[EntityRole, ...]
+    evidence: tuple[RequiredEvidence, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The part of the id before the dot."""
+        return self.id.partition(".")[0]
+
+
+_HOLDER_CONNECTION = EntityRole(HOLDER, "connection_id", required=True)
+_VICTIM_CONNECTION = EntityRole(VICTIM, "connection_id", required=True)
+_HOLDER_OWNER = (EntityRole(HOLDER, "user"), EntityRole(HOLDER, "host"), EntityRole(HOLDER, "program"))
+_STATEMENT = EntityRole(CAUSE, "statement_digest", required=True)
+_TABLE = EntityRole(AFFECTED, "table")
+_INDEX = EntityRole(AFFECTED, "index")
+_CHANNEL = EntityRole(AFFECTED, "channel", required=True)
+_VARIABLE = EntityRole(CAUSE, "variable")
+
+_ENTRIES = (
+    RootCause(
+        "lock.row_blocker",
+        "A transaction holds row locks that others wait for",
+        50,
+        (_HOLDER_CONNECTION, *_HOLDER_OWNER, _VICTIM_CONNECTION, _TABLE, _INDEX, EntityRole(CAUSE, "statement_digest")),
+        (
+            RequiredEvidence("get_lock_waits", "holders[*].session.connection_id", _HOLDER_CONNECTION),
+            RequiredEvidence("get_lock_waits", "waiters[*].root_connection_id", _HOLDER_CONNECTION),
+            RequiredEvidence("get_lock_waits", "waiters[*].session.connection_id", _VICTIM_CONNECTION),
+        ),
+    ),
+    RootCause("lock.metadata", "A metadata lock stops DDL, and DDL stops everybody", 60, (_HOLDER_CONNECTION, _TABLE)),
+    RootCause("lock.global_read", "A global read lock or backup lock stops writes", 70, (_HOLDER_CONNECTION,)),
+    RootCause("lock.deadlock", "Transactions keep deadlocking", 60, (EntityRole(CAUSE, "statement_digest"), _TABLE)),
+    RootCause("lock.hot_row", "Many sessions queue for the same row in turn", 55, (_STATEMENT, _TABLE)),
+    RootCause("lock.unindexed_write", "A write locks far more rows than it changes", 65, (_STATEMENT, _TABLE)),
+    RootCause(
+        "query.missing_index",
+        "A statement reads far more rows than it returns, without an index",
+        40,
+        (_STATEMENT, _TABLE, EntityRole(AFFECTED, "schema")),
+        (
+            RequiredEvidence("list_top_queries", "queries[*].statement.digest", _STATEMENT),
+            RequiredEvidence("list_top_queries", "queries[*].rows_examined"),
+            RequiredEvidence("list_top_queries", "queries[*].no_index_used"),
+        ),
+    ),
+    RootCause("query.plan_regression", "A statement's plan became worse", 50, (_STATEMENT, _TABLE, _INDEX)),
+    RootCause("query.temp_spill", "A statement spills temporary tables to disk", 45, (_STATEMENT, _VARIABLE)),
+    RootCause("query.heavy_scan", "A statement reads a great deal, as it was written to", 30, (_STATEMENT, _TABLE)),
+    RootCause("traffic.spike", "More calls than normal", 40, (EntityRole(CAUSE, "user"), EntityRole(CAUSE, "program"))),
+    RootCause("traffic.n_plus_one", "One request became many small statements", 50, (_STATEMENT,)),
+    RootCause("traffic.retry_storm", "Clients repeat what fails", 55, (_STATEMENT, EntityRole(CAUSE, "error_code"))),
+    RootCause(
+        "connections.leak",
+        "A client opens connections and never gives them back",
+        50,
+        (EntityRole(HOLDER, "user", required=True), EntityRole(HOLDER, "host"), EntityRole(HOLDER, "program")),
+        (
+            RequiredEvidence("get_connections", "groups[*].user", EntityRole(HOLDER, "user", required=True)),
+            RequiredEvidence("get_connections", "groups[*].idle"),
+            RequiredEvidence("get_connections", "used_ratio"),
+        ),
+    ),
+    RootCause("connections.exhausted", "No connection is left", 30, (EntityRole(HOLDER, "user"), _VARIABLE)),
+    RootCause("innodb.purge_lag", "An old read view keeps undo from being purged", 40, (_HOLDER_CONNECTION,)),
+    RootCause("innodb.buffer_pool", "The working set does not fit the buffer pool", 30, (_VARIABLE,)),
+    RootCause("innodb.redo_stall", "Writes wait for the redo log", 40, (_VARIABLE,)),
+    RootCause("innodb.flush_per_commit", "Each commit waits for the disk", 40, (_VARIABLE,)),
+    RootCause("replication.stopped", "A replication thread was stopped", 50, (_CHANNEL,)),
+    RootCause(
+        "replication.error", "Replication stopped with an error", 60, (_CHANNEL, EntityRole(CAUSE, "error_code"))
+    ),
+    RootCause("replication.lag", "The replica applies more slowly than its source writes", 40, (_CHANNEL,)),
+    RootCause("config.read_only", "The server refuses writes", 50, (_VARIABLE,)),
+    RootCause("config.change", "A variable was changed", 10, (_VARIABLE,)),
+    RootCause("capacity.disk_full", "The disk is full", 70, (EntityRole(AFFECTED, "instance"),)),
+    RootCause("capacity.table_full", "A table is full", 65, (_TABLE,)),
+    RootCause("capacity.auto_increment", "An auto-increment column has run out", 65, (_TABLE,)),
+    RootCause("maintenance.backup", "A backup burdens the server", 40, (EntityRole(CAUSE, "connection_id"),)),
+    RootCause(
+        "maintenance.ddl", "A schema change burdens the server", 40, (EntityRole(CAUSE, "connection_id"), _TABLE)
+    ),
+    RootCause("access.auth_failed", "Logins fail", 50, (EntityRole(CAUSE, "user"), EntityRole(CAUSE, "host"))),
+)
+
+CATALOGUE: dict[str, RootCause] = {entry.id: entry for entry in _ENTRIES}
+"""Every root cause by its id."""
