@@ -135,7 +135,7 @@ class Reason(Enum):
 class StorexError(Exception):
     """A failure from the catalogue.
 
-    `detail` is for the region's own log and never leaves; `metadata` values are PUBLIC strings that travel in ErrorInfo.
+    `detail` is for the region's own log and never leaves; `metadata` values are PUBLIC and travel in ErrorInfo.
     """
 
     def __init__(
