@@ -1,0 +1,1 @@
+"""Tests of the contracts: what every message, field and method must declare."""

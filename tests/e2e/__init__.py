@@ -1,0 +1,1 @@
+"""The users' journeys through the whole mesh."""

@@ -1,0 +1,1 @@
+"""Tests over real channels and real engines, one service at a time."""
