@@ -12,7 +12,7 @@ INCIDENT ?= lock.row_blocker
 KEEP ?=
 BENCH ?=
 
-.PHONY: help setup engine demo test verify lint format proto proto-check bench clean
+.PHONY: help setup engine demo test verify lint format proto docs proto-check bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,8 @@ lint: $(STAMP) proto-check ## Formatting, style, types, import rules, contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
+	@$(BIN)/python scripts/document_catalogue.py --check
 
 format: $(STAMP) ## Format the code and the protos
 	@$(BIN)/ruff format .
@@ -49,6 +50,9 @@ format: $(STAMP) ## Format the code and the protos
 proto: $(STAMP) ## Generate the stubs in gen/ from proto/
 	@$(BIN)/buf format -w
 	@$(BIN)/python scripts/generate.py
+
+docs: $(STAMP) ## Write the reference pages that are made from the code
+	@$(BIN)/python scripts/document_catalogue.py
 
 proto-check: $(STAMP)
 	@$(BIN)/buf format --diff --exit-code
