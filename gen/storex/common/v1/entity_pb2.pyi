@@ -127,6 +127,8 @@ class Evidence(_message.Message):
     VALUE_CLASS_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
     OBSERVED_AT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     """The collector or tool that returned it, for example `get_lock_waits`."""
     path: _builtins.str
@@ -137,6 +139,10 @@ class Evidence(_message.Message):
     """The class of the field at the path."""
     statement: _builtins.str
     """What it shows, in a sentence without principals."""
+    name: _builtins.str
+    """The instance it was read from; empty where the message around it says so."""
+    call_id: _builtins.str
+    """The tool call that returned it, in a report; empty in a finding."""
     @_builtins.property
     def observed_at(self) -> _timestamp_pb2.Timestamp:
         """When the value was read from the database."""
@@ -150,10 +156,12 @@ class Evidence(_message.Message):
         value_class: _options_pb2.Sensitivity.ValueType = ...,
         statement: _builtins.str = ...,
         observed_at: _timestamp_pb2.Timestamp | None = ...,
+        name: _builtins.str = ...,
+        call_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["observed_at", b"observed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["observed_at", b"observed_at", "path", b"path", "statement", b"statement", "tool", b"tool", "value", b"value", "value_class", b"value_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "name", b"name", "observed_at", b"observed_at", "path", b"path", "statement", b"statement", "tool", b"tool", "value", b"value", "value_class", b"value_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
