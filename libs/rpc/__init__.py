@@ -1,0 +1,1 @@
+"""How services speak: the method table, server and channel factories, interceptors in order, errors as statuses."""
