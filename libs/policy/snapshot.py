@@ -1,0 +1,182 @@
+"""One version of the policy: immutable, and the thing that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+
+from libs.core.clock import Clock, SystemClock
+from libs.core.resources import Resource
+from libs.policy.cache import GenerationCache
+from libs.policy.decision import CLASSES, NO_RULE, Decision, PrincipalLike
+from libs.policy.explain import Explanation, explain
+from libs.policy.files import MODEL_FILE, PolicyText, Rule, digest_of, parse_files, read_folder
+from libs.policy.index import RuleIndex
+from libs.policy.model import ALLOW, DENY, check_model_file, compile_matcher, load_effector, load_model
+from libs.policy.roles import Holder, RoleLinks, check_acyclic, well_formed
+from libs.policy.vocabulary import Vocabulary, storex_vocabulary
+
+CACHED_DECISIONS = 32_768
+"""How many decisions one generation of the cache holds; with both, some tens of megabytes at the most."""
+
+MALFORMED = "the principal's names are not well formed"
+NOBODY = "no principal"
+_CALL = CLASSES[0]
+
+
+class PolicySnapshot:
+    """Decides by the rules of one version. See PolicyEngine for what each method promises."""
+
+    def __init__(self, text: PolicyText, version: str, vocabulary: Vocabulary, clock: Clock) -> None:
+        model = load_model()
+        self.text = text
+        self.vocabulary = vocabulary
+        self.clock = clock
+        self._version = version
+        self._match = compile_matcher(model)
+        self._effector = load_effector(model)
+        self._links = RoleLinks(text.links)
+        self._index = RuleIndex(text.rules)
+        self._decisions: GenerationCache[Hashable, Decision] = GenerationCache(CACHED_DECISIONS)
+        self._classes: GenerationCache[Hashable, tuple[frozenset[str], float]] = GenerationCache(CACHED_DECISIONS)
+
+    @property
+    def version(self) -> str:
+        """The version of the policy in force."""
+        return self._version
+
+    def decide(
+        self, principals: Sequence[PrincipalLike], permission: str, resource: Resource, *, rpc: str = ""
+    ) -> Decision:
+        """Whether all of them may use the permission on the resource."""
+        key = (permission, rpc, resource, *[(p.subject, p.kind, p.teams, p.roles) for p in principals])
+        cached = self._decisions.get(key)
+        if cached is not None and self.clock.now() < cached.until:
+            return cached
+        decision = self._decide_all(principals, self.vocabulary.act(permission, rpc), resource, _CALL)
+        self._decisions.put(key, decision)
+        return decision
+
+    def permitted_anywhere(
+        self, principals: Sequence[PrincipalLike], permission: str, region: str | None = None, *, rpc: str = ""
+    ) -> bool:
+        """Whether each of them could hold the permission on some resource (of that region)."""
+        now, act = self.clock.now(), self.vocabulary.act(permission, rpc)
+        holders = self._holders(principals, now)
+        return bool(holders) and all(
+            holder is not None and self._holds_anywhere(holder, act, region, now) for holder in holders
+        )
+
+    def permitted_global(self, principals: Sequence[PrincipalLike], permission: str, *, rpc: str = "") -> bool:
+        """Whether each of them may use a method that names no resource; its answer is filtered by `decide`."""
+        return self.permitted_anywhere(principals, permission, rpc=rpc)
+
+    def clear_classes(
+        self, principals: Sequence[PrincipalLike], resource: Resource, permission: str | None = None, *, rpc: str = ""
+    ) -> frozenset[str]:
+        """The classes (`PUBLIC`, `SCHEMA`, `PRINCIPAL`) that all of them see in clear on the resource."""
+        key = (permission, rpc, resource, *[(p.subject, p.kind, p.teams, p.roles) for p in principals])
+        cached = self._classes.get(key)
+        if cached is not None and self.clock.now() < cached[1]:
+            return cached[0]
+        until = float("inf")
+        clear: set[str] | None = None
+        for asked in (permission,) if permission else sorted(self.vocabulary.permissions):
+            decided = self._classes_of(principals, self.vocabulary.act(asked, rpc), resource)
+            until = min(until, *(decision.until for decision in decided.values()))
+            if decided[_CALL].allowed:
+                seen = {name.upper() for name, decision in decided.items() if decision.allowed}
+                clear = seen if clear is None else clear & seen
+        answer = frozenset(clear or ())
+        self._classes.put(key, (answer, until))
+        return answer
+
+    def explain(
+        self, principals: Sequence[PrincipalLike], permission: str, resource: Resource, *, rpc: str = ""
+    ) -> Explanation:
+        """The decision with every rule that took part, and the nearest ones that did not."""
+        act, now = self.vocabulary.act(permission, rpc), self.clock.now()
+        decision = self._decide_all(principals, act, resource, _CALL)
+        holders = self._holders(principals, now)
+        clear = self.clear_classes(principals, resource, permission, rpc=rpc)
+        return explain(decision, clear, principals, holders, self._index, self._match, act, resource, now)
+
+    def _holders(self, principals: Sequence[PrincipalLike], now: float) -> list[Holder | None]:
+        """Who they are to the rules, None for one whose names are not well formed; all but the first act for it."""
+        return [
+            self._links.holder(principal, now, acting=position > 0)
+            if well_formed(principal, acting=position > 0)
+            else None
+            for position, principal in enumerate(principals)
+        ]
+
+    def _classes_of(self, principals: Sequence[PrincipalLike], act: str, resource: Resource) -> dict[str, Decision]:
+        return {name: self._decide_all(principals, act, resource, name) for name in CLASSES}
+
+    def _decide_all(self, principals: Sequence[PrincipalLike], act: str, resource: Resource, cls: str) -> Decision:
+        if not principals:
+            return Decision(False, NOBODY, self._version)
+        now, rules, until = self.clock.now(), [], float("inf")
+        for holder in self._holders(principals, now):
+            if holder is None:
+                return Decision(False, MALFORMED, self._version)
+            allowed, rule, ends = self._decide_one(holder, act, resource, cls, now)
+            until = min(until, ends)
+            if not allowed:
+                return Decision(False, rule, self._version, until)
+            rules.append(rule)
+        return Decision(True, " + ".join(rules), self._version, until)
+
+    def _decide_one(
+        self, holder: Holder, act: str, resource: Resource, cls: str, now: float
+    ) -> tuple[bool, str, float]:
+        effects: set[int] = set()
+        deciding: dict[str, Rule] = {}
+        until = holder.until
+        for rule in self._index.candidates(holder, resource):
+            if now < rule.until < until:
+                until = rule.until
+            if self._match(holder, holder.teams, resource, act, cls, now, rule):
+                effects.add(ALLOW if rule.eft == "allow" else DENY)
+                first = deciding.get(rule.eft)
+                if first is None or rule.ordinal < first.ordinal:
+                    deciding[rule.eft] = rule
+        allowed = self._effector.final_effect(effects) == ALLOW
+        rule_of = deciding.get("allow" if allowed else "deny")
+        return allowed, rule_of.id if rule_of else NO_RULE, until
+
+    def _holds_anywhere(self, holder: Holder, act: str, region: str | None, now: float) -> bool:
+        allows, denies = [], []
+        for rule in self._index.of_holder(holder):
+            if now < rule.until and act in (rule.what.allows if rule.eft == "allow" else rule.what.denies):
+                if rule.eft == "allow":
+                    allows.append(rule)
+                elif rule.cls == _CALL:
+                    denies.append(rule)
+        return any(
+            rule.where.could_match(region, holder.teams)
+            and not any(deny.where.contains(rule.where, holder.teams) for deny in denies)
+            for rule in allows
+        )
+
+
+def load_policy(
+    folder: Path | None = None, *, clock: Clock | None = None, vocabulary: Vocabulary | None = None
+) -> PolicySnapshot:
+    """Load the built-in policy, and over it the files of `folder`.
+
+    Raises PolicyError, with every problem found, and loads nothing if any file is not right.
+    """
+    return build_policy(read_folder(folder), clock=clock, vocabulary=vocabulary)
+
+
+def build_policy(
+    contents: Mapping[str, bytes], *, clock: Clock | None = None, vocabulary: Vocabulary | None = None
+) -> PolicySnapshot:
+    """The policy that files of these contents make. Raises PolicyError."""
+    vocabulary = vocabulary or storex_vocabulary()
+    if MODEL_FILE in contents:
+        check_model_file(contents[MODEL_FILE])
+    text = parse_files(contents, vocabulary)
+    check_acyclic(text.links)
+    return PolicySnapshot(text, digest_of(contents), vocabulary, clock or SystemClock())
