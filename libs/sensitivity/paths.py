@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
@@ -70,7 +70,7 @@ def _parse(path: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _field(owner: Message, name: str, path: str) -> FieldDescriptor:
-    field = owner.DESCRIPTOR.fields_by_name.get(name)
+    field = cast("FieldDescriptor | None", owner.DESCRIPTOR.fields_by_name.get(name))
     if field is None:
         raise PathError(f"{path}: {owner.DESCRIPTOR.name} has no field {name}")
     if field.has_presence and not owner.HasField(name):

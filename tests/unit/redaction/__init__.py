@@ -1,0 +1,1 @@
+"""The scrubbers of SQL and of what people type."""
