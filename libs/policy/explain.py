@@ -64,19 +64,20 @@ def explain(
         if holder is None:
             traces.append(PrincipalTrace(principal.subject, (), (), ()))
             continue
+        candidates = {rule.ordinal: rule for rule in index.candidates(holder, resource, act)}
         matched = [
             _trace(rule)
-            for rule in sorted(index.candidates(holder, resource), key=lambda rule: rule.ordinal)
+            for _, rule in sorted(candidates.items())
             if match(holder, holder.teams, resource, act, CLASSES[0], now, rule)
         ]
         near = tuple(_near(index, holder, act, resource, now))
-        traces.append(PrincipalTrace(principal.subject, holder.subjects, tuple(matched), near))
+        traces.append(PrincipalTrace(principal.subject, tuple(sorted(holder.subjects)), tuple(matched), near))
     return Explanation(decision, act, str(resource.name), clear, tuple(traces))
 
 
 def _near(index: RuleIndex, holder: Holder, act: str, resource: Resource, now: float) -> Iterator[RuleTrace]:
     found = 0
-    for rule in index.of_holder(holder):
+    for rule in sorted(index.of_holder(holder), key=lambda rule: rule.ordinal):
         mismatch = _mismatch(rule, holder, resource, now)
         if mismatch and permits(rule.what, rule.eft, act):
             yield _trace(rule, mismatch)

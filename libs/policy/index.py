@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from libs.core.resources import Resource
-from libs.policy.files import Rule
-from libs.policy.patterns import KEYS, Where
+from libs.policy.files import Rule, yielding
+from libs.policy.patterns import KEYS, TELLING, Where
 from libs.policy.roles import Holder
 
 _FEW = 16
@@ -18,18 +18,25 @@ class RuleIndex:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         by_subject: dict[str, list[Rule]] = {}
-        for rule in rules:
+        for rule in yielding(rules):
             by_subject.setdefault(rule.sub, []).append(rule)
-        self._by_subject = {subject: _SubjectRules(found) for subject, found in by_subject.items()}
+        shapes = _Shapes()
+        self._by_subject = {subject: _SubjectRules(found, shapes) for subject, found in yielding(by_subject.items())}
+        self._shapes = tuple(shapes)
 
-    def candidates(self, holder: Holder, resource: Resource) -> list[Rule]:
-        """Every rule of the holder that may match the resource, and few that do not."""
+    def candidates(self, holder: Holder, resource: Resource, act: str) -> list[Rule]:
+        """Every rule of the holder that may match the resource and the permission or RPC, and few that do not."""
+        values: list[str] = [
+            getattr(resource, key)[:length] if length else getattr(resource, key) for key, length in self._shapes
+        ]
+        own = resource.team in holder.teams
         found: list[Rule] = []
         for subject in holder.subjects:
             rules = self._by_subject.get(subject)
             if rules is not None:
-                rules.collect(resource, found)
-        return found
+                rules.collect(values, own, found)
+        # What a rule denies is never less than what it would allow, so this keeps whatever the matcher could want.
+        return [rule for rule in found if act in rule.what.denies]
 
     def of_holder(self, holder: Holder) -> Iterable[Rule]:
         """Every rule of the holder, wherever it holds."""
@@ -39,35 +46,57 @@ class RuleIndex:
                 yield from rules.everything
 
 
+class _Shapes(dict[tuple[str, int], int]):
+    """The (key, length of a prefix or 0) that rules are filed under, numbered as they are met."""
+
+    def __missing__(self, shape: tuple[str, int]) -> int:
+        number = self[shape] = len(self)
+        return number
+
+
 class _SubjectRules:
-    __slots__ = ("_anywhere", "_keyed", "everything")
+    __slots__ = ("_anywhere", "_filed", "_own", "everything")
 
-    def __init__(self, rules: list[Rule]) -> None:
+    def __init__(self, rules: list[Rule], shapes: _Shapes) -> None:
         self.everything = tuple(rules)
-        self._anywhere: tuple[Rule, ...] = self.everything
-        self._keyed: dict[str, dict[str, list[Rule]]] = {}
+        self._anywhere = self.everything
+        self._own: tuple[Rule, ...] = ()
+        self._filed: tuple[tuple[int, dict[str, list[Rule]]], ...] = ()
         if len(rules) > _FEW:
-            self._anywhere = tuple(rule for rule in rules if not self._file_under_literal(rule))
+            filed: dict[int, dict[str, list[Rule]]] = {}
+            rest = [rule for rule in rules if not _file(rule, filed, shapes)]
+            self._own = tuple(rule for rule in rest if rule.where.own)
+            self._anywhere = tuple(rule for rule in rest if not rule.where.own)
+            self._filed = tuple(filed.items())
 
-    def _file_under_literal(self, rule: Rule) -> bool:
-        key, literals = index_key(rule.where)
-        for literal in literals:
-            self._keyed.setdefault(key, {}).setdefault(literal, []).append(rule)
-        return bool(literals)
-
-    def collect(self, resource: Resource, found: list[Rule]) -> None:
-        found.extend(self._anywhere)
-        for key, buckets in self._keyed.items():
-            rules = buckets.get(getattr(resource, key))
-            if rules is not None:
-                found.extend(rules)
+    def collect(self, values: list[str], own: bool, found: list[Rule]) -> None:
+        found += self._anywhere
+        if own:
+            found += self._own
+        for shape, buckets in self._filed:
+            value = values[shape]
+            if value in buckets:
+                found += buckets[value]
 
 
-def index_key(where: Where) -> tuple[str, frozenset[str]]:
-    """The most telling term that holds literals only, or nothing to index by."""
+def _file(rule: Rule, filed: dict[int, dict[str, list[Rule]]], shapes: _Shapes) -> bool:
+    entries = index_entries(rule.where)
+    for key, length, value in entries:
+        filed.setdefault(shapes[key, length], {}).setdefault(value, []).append(rule)
+    return bool(entries)
+
+
+def index_entries(where: Where) -> list[tuple[str, int, str]]:
+    """What a rule is filed under: the values of its most telling term, as (key, length of a prefix or 0, value).
+
+    Nothing where no term is made of literals and prefixes. A rule may be found twice where its prefixes overlap.
+    """
     terms = {term.key: term for term in where.terms}
-    for key in KEYS:
-        term = terms.get(key)
-        if term is not None and term.literals and term.glob is None:
-            return key, term.literals
-    return "", frozenset()
+    ranked = [terms[key] for key in KEYS if key in terms]
+    indexable = [term for term in ranked if term.glob is None and not term.own and "" not in term.prefixes]
+    if not indexable:
+        return []
+    telling = [term for term in indexable if term.key in TELLING]
+    best = next((term for term in telling if not term.prefixes), (telling or indexable)[0])
+    prefixes = [(best.key, len(prefix), prefix) for prefix in best.prefixes]
+    return prefixes + [(best.key, 0, literal) for literal in best.literals]

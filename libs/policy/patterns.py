@@ -7,13 +7,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
+from typing import NamedTuple
 
 from libs.core.resources import Resource
 from libs.policy.vocabulary import Vocabulary
 
 OWN = "$own"
 KEYS = ("instance", "team", "region", "domain", "cloud", "environment")
-"""What a resource can be told by, the most telling first: the index uses the first literal one."""
+"""What a resource can be told by, the most telling first."""
+
+TELLING = frozenset(KEYS[:3])
+"""The keys that tell few resources from many; the index goes by one of them where it can."""
 
 _VALUE = re.compile(r"[A-Za-z0-9*._:@/+-]+", re.ASCII)
 
@@ -22,13 +26,13 @@ class PatternError(ValueError):
     """A column cannot be read; the message says why and what would be right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One `key=value` of a where column: a set of literals, or a glob, or the caller's own teams."""
+class Term(NamedTuple):
+    """One `key=value` of a where column: literals, prefixes (`eu-*`) and other globs, or the caller's own teams."""
 
     key: str
     text: str
     literals: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
     glob: re.Pattern[str] | None = None
 
     @property
@@ -38,30 +42,42 @@ class Term:
 
     def matches(self, value: str, teams: Collection[str]) -> bool:
         """Whether a resource's value fits; an empty team is nobody's own."""
+        if value in self.literals or value.startswith(self.prefixes):
+            return True
         if self.own:
             return bool(value) and value in teams
-        return value in self.literals or (self.glob is not None and self.glob.fullmatch(value) is not None)
+        return self.glob is not None and self.glob.fullmatch(value) is not None
 
     def contains(self, other: Term, teams: Collection[str]) -> bool:
         """Whether every value that fits `other` fits here; no where that cannot be told."""
         if self.text in (other.text, "*"):
             return True
-        if other.glob is not None:
+        if other.prefixes or other.glob is not None:
             return False
         values = frozenset(teams) if other.own else other.literals
         return bool(values) and all(self.matches(value, teams) for value in values)
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """A resource pattern: all of its terms must match; without terms it is the whole fleet."""
 
     text: str
     terms: tuple[Term, ...]
 
+    @property
+    def own(self) -> bool:
+        """Whether it is about the caller's own teams."""
+        return any(term.own for term in self.terms)
+
     def matches(self, resource: Resource, teams: Collection[str]) -> bool:
         """Whether the resource lies in it, for a caller of these teams."""
-        return all(term.matches(getattr(resource, term.key), teams) for term in self.terms)
+        for term in self.terms:
+            value = getattr(resource, term.key)
+            if value not in term.literals and not term.matches(value, teams):
+                break
+        else:
+            return True
+        return False
 
     def contains(self, other: Where, teams: Collection[str]) -> bool:
         """Whether every resource that `other` matches for a caller of these teams is matched here too.
@@ -104,9 +120,10 @@ def _term(part: str) -> Term:
     values = text.split("|")
     if not all(_VALUE.fullmatch(value) for value in values):
         raise PatternError(f"'{part}' in where has a value that is empty or holds other than ASCII letters and digits")
-    globs = [value for value in values if "*" in value]
+    prefixes = tuple(value[:-1] for value in values if value.find("*") == len(value) - 1)
+    globs = [value for value in values if "*" in value[:-1]]
     pattern = re.compile("|".join(translate(value) for value in globs)) if globs else None
-    return Term(key, text, frozenset(values) - frozenset(globs), pattern)
+    return Term(key, text, frozenset(value for value in values if "*" not in value), prefixes, pattern)
 
 
 @dataclass(frozen=True, slots=True)

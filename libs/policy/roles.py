@@ -21,7 +21,7 @@ _NAME = re.compile(r"[^\s,\x00-\x1f\x7f]{1,256}")
 class Holder:
     """A principal as the rules see it. `until` is when the first of its temporary roles ends, or infinity."""
 
-    subjects: tuple[str, ...]
+    subjects: frozenset[str]
     teams: frozenset[str]
     until: float
 
@@ -71,7 +71,7 @@ class RoleLinks:
                 if role not in subjects:
                     subjects[role] = None
                     pending.append(role)
-        return Holder((*subjects, EVERYBODY), principal.teams, until)
+        return Holder(frozenset((*subjects, EVERYBODY)), principal.teams, until)
 
 
 def check_acyclic(links: Iterable[Link]) -> None:

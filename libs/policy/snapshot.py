@@ -19,6 +19,9 @@ from libs.policy.vocabulary import Vocabulary, storex_vocabulary
 CACHED_DECISIONS = 32_768
 """How many decisions one generation of the cache holds; with both, some tens of megabytes at the most."""
 
+CACHED_PRINCIPALS = 4_096
+"""The same for what principals are to the rules."""
+
 MALFORMED = "the principal's names are not well formed"
 NOBODY = "no principal"
 _CALL = CLASSES[0]
@@ -37,6 +40,7 @@ class PolicySnapshot:
         self._effector = load_effector(model)
         self._links = RoleLinks(text.links)
         self._index = RuleIndex(text.rules)
+        self._known: GenerationCache[Hashable, Holder] = GenerationCache(CACHED_PRINCIPALS)
         self._decisions: GenerationCache[Hashable, Decision] = GenerationCache(CACHED_DECISIONS)
         self._classes: GenerationCache[Hashable, tuple[frozenset[str], float]] = GenerationCache(CACHED_DECISIONS)
 
@@ -103,12 +107,18 @@ class PolicySnapshot:
 
     def _holders(self, principals: Sequence[PrincipalLike], now: float) -> list[Holder | None]:
         """Who they are to the rules, None for one whose names are not well formed; all but the first act for it."""
-        return [
-            self._links.holder(principal, now, acting=position > 0)
-            if well_formed(principal, acting=position > 0)
-            else None
-            for position, principal in enumerate(principals)
-        ]
+        return [self._holder(principal, now, acting=position > 0) for position, principal in enumerate(principals)]
+
+    def _holder(self, principal: PrincipalLike, now: float, acting: bool) -> Holder | None:
+        key = (principal.subject, principal.kind, principal.teams, principal.roles, acting)
+        known = self._known.get(key)
+        if known is not None and now < known.until:
+            return known
+        if not well_formed(principal, acting=acting):
+            return None
+        holder = self._links.holder(principal, now, acting=acting)
+        self._known.put(key, holder)
+        return holder
 
     def _classes_of(self, principals: Sequence[PrincipalLike], act: str, resource: Resource) -> dict[str, Decision]:
         return {name: self._decide_all(principals, act, resource, name) for name in CLASSES}
@@ -133,7 +143,7 @@ class PolicySnapshot:
         effects: set[int] = set()
         deciding: dict[str, Rule] = {}
         until = holder.until
-        for rule in self._index.candidates(holder, resource):
+        for rule in self._index.candidates(holder, resource, act):
             if now < rule.until < until:
                 until = rule.until
             if self._match(holder, holder.teams, resource, act, cls, now, rule):
