@@ -16,6 +16,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from libs.lab.errors import EngineError
+
 ADMINISTRATOR = "root"
 ERROR_LOG, SLOW_LOG, OUTPUT_LOG = "error.log", "slow.log", "output.log"
 
@@ -50,10 +52,6 @@ _MARIADB_PERFORMANCE_SCHEMA = (  # off by default there, and without these it sh
 )
 
 
-class DataDirectoryError(Exception):
-    """The system tables could not be made; the message holds the server's last lines."""
-
-
 def server_options(kind: str, directory: Path, port: int, *, performance_schema: bool) -> list[str]:
     """The options that start a server of this kind on the data in `directory`."""
     options = [
@@ -77,7 +75,7 @@ def server_options(kind: str, directory: Path, port: int, *, performance_schema:
 
 
 def prepare(kind: str, command: tuple[str, ...], directory: Path) -> str:
-    """Give `directory` data unless it has some; returns the administrator's password."""
+    """Give `directory` data unless it has some; returns the administrator's password. Raises EngineError."""
     password_file = directory / _PASSWORD
     if not password_file.exists():
         template = _TEMPLATES.get(kind, command)
@@ -158,9 +156,7 @@ def _share_directory(command: tuple[str, ...]) -> Path:
             share = Path(words[1]).parent
             if (share / _SYSTEM_TABLES[0]).exists():
                 return share
-    raise DataDirectoryError(
-        f"{command[0]} does not say where its system tables' SQL is. Reinstall mariadb-server-core."
-    )
+    raise EngineError(f"{command[0]} does not say where its system tables' SQL is. Reinstall mariadb-server-core.")
 
 
 def _initialise_mysql(command: tuple[str, ...], data: Path, password: str) -> None:
@@ -177,5 +173,5 @@ def _run(command: list[str], feed: bytes = b"") -> str:
     answer = subprocess.run(command, input=feed, capture_output=True, check=False, timeout=120)
     if answer.returncode != 0:
         lines = (answer.stderr or answer.stdout).decode(errors="replace").splitlines()
-        raise DataDirectoryError(f"{command[0]} failed: {' | '.join(lines[-5:])}")
+        raise EngineError(f"{command[0]} failed: {' | '.join(lines[-5:])}")
     return answer.stdout.decode(errors="replace")

@@ -25,6 +25,7 @@ from typing import Any, Literal
 import pymysql
 
 from libs.lab import datadir
+from libs.lab.errors import EngineError
 
 Kind = Literal["MariaDB", "MySQL"]
 HOST = "127.0.0.1"
@@ -34,10 +35,6 @@ READY_SECONDS = 60.0
 _SEARCHED = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/opt/mysql/bin")
 _VERSION = re.compile(r"\bVer\s+(\d+\.\d+\.\d+)(\S*)")
 _GUARD = Path(__file__).with_name("guard.py")
-
-
-class EngineError(Exception):
-    """No engine, or one that does not start; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +115,7 @@ class RunningEngine:
             user=user or self.user,
             password=self.password if user is None else password or "",
             database=database,
-            **{"autocommit": True, "connect_timeout": 5, **options},
+            **{"autocommit": True, "connect_timeout": 5, "ssl_disabled": True, **options},
         )
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:

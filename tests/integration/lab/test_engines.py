@@ -13,7 +13,8 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from libs.lab.engines import EngineError, find_engines, require_engines
+from libs.lab.engines import find_engines, require_engines
+from libs.lab.errors import EngineError
 
 pytestmark = pytest.mark.engine
 
@@ -86,7 +87,12 @@ def test_engines_die_with_a_lab_that_is_killed(tmp_path: Path) -> None:
         "thread.start(); thread.join()\n"
         "print(started[0].pid, started[0].guard.pid, flush=True)\ntime.sleep(60)\n"
     )
-    lab = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    lab = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "engine")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},  # what a killed process cannot tidy up is left there
+    )
     try:
         assert lab.stdout is not None
         engine, guard = (int(word) for word in lab.stdout.readline().split())
