@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from libs.core.errors import Reason
+from libs.core.names import ResourceName
 from libs.core.resources import Resource
 from libs.identity.principal import Caller
 from libs.rpc.methods import MethodInfo
@@ -57,10 +58,14 @@ class CallContext:
     """The user's own token, once verified, for calls that are made in their name; in memory only."""
     actor_token: str = field(default="", repr=False)
     """The verified token of the service that acts for the user; empty where there is none."""
+    name: ResourceName | None = None
+    """The name in the request of a region-scoped method, as it was authorised."""
     resources: tuple[Resource, ...] = ()
     """The resources that the name covers and policy allows; handlers of lists and streams show no others."""
     decision: DecisionLike | None = None
-    """The decision on the first of them, or on the method where it has no resource."""
+    """The decision on the first of them; None where the method names no resource."""
+    policy_version: str = ""
+    """The policy version that `resources` were last decided under."""
     failure: Reason | None = None
     """Why the call failed, once it has."""
 

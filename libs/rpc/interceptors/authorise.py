@@ -1,0 +1,125 @@
+"""Whether the caller may make this call on this resource."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from libs.core.clock import Clock
+from libs.core.errors import Reason, StorexError
+from libs.core.names import WILDCARD, ResourceName
+from libs.core.resources import Resource
+from libs.identity.principal import Caller, Principal
+from libs.rpc.call import CallContext, DecisionLike
+from libs.rpc.directory import ResourceDirectory
+from libs.rpc.interceptors.base import CallInterceptor, Incoming
+from libs.rpc.interceptors.guard import ends_after
+from libs.rpc.methods import SCOPE_REGION, MethodInfo
+from libs.rpc.routing import read_name
+
+
+class Policy(Protocol):
+    """The part of a policy engine that calls are decided with."""
+
+    @property
+    def version(self) -> str:
+        """The version in force."""
+
+    def decide(
+        self, principals: Sequence[Principal], permission: str, resource: Resource, *, rpc: str = ""
+    ) -> DecisionLike:
+        """Whether all of them may use the permission on the resource."""
+
+    def permitted_anywhere(
+        self, principals: Sequence[Principal], permission: str, region: str | None = None, *, rpc: str = ""
+    ) -> bool:
+        """Whether each of them could hold the permission on some resource (of that region)."""
+
+    def permitted_global(self, principals: Sequence[Principal], permission: str, *, rpc: str = "") -> bool:
+        """Whether each of them may use a method that names no resource."""
+
+
+class Authorise(CallInterceptor):
+    """Lets a call through to the resources that its name covers and policy allows, and to no other.
+
+    What the caller may do nowhere is refused whatever the name. A name outside of the caller's grants, and one that
+    does not exist, get the same answer. Streams end with the caller's tokens, and when a newer policy takes the right
+    away.
+    """
+
+    def __init__(self, policy: Policy, directory: ResourceDirectory, clock: Clock) -> None:
+        self._policy = policy
+        self._directory = directory
+        self._clock = clock
+
+    @asynccontextmanager
+    async def around(self, incoming: Incoming) -> AsyncIterator[None]:
+        """Raises StorexError RPC_NOT_PERMITTED, RESOURCE_NOT_FOUND, or what is wrong with the name."""
+        call = incoming.call
+        method, caller = call.method, call.caller
+        if method is None or caller is None:
+            raise StorexError(Reason.RPC_NOT_PERMITTED, detail="not declared")
+        self._check_method(method, caller)
+        if method.scope == SCOPE_REGION:
+            call.name = read_name(incoming.request, wildcards=method.wildcards)
+            call.resources = self._allowed(call, method, caller, call.name)
+        if not method.server_streaming:
+            yield
+            return
+        async with ends_after(caller.expires_at - self._clock.now(), Reason.TOKEN_EXPIRED):
+            yield
+
+    def before_message(self, call: CallContext) -> None:
+        """Decide again when the policy has changed under a stream. Raises StorexError RPC_NOT_PERMITTED."""
+        if call.policy_version == self._policy.version or call.method is None or call.caller is None:
+            return
+        self._check_method(call.method, call.caller)
+        for resource in call.resources:
+            if not self._decide(call.method, call.caller, resource).allowed:
+                raise StorexError(Reason.RPC_NOT_PERMITTED, detail="the right ended during the stream")
+        call.policy_version = self._policy.version
+
+    def _check_method(self, method: MethodInfo, caller: Caller) -> None:
+        ask = self._policy.permitted_anywhere if method.scope == SCOPE_REGION else self._policy.permitted_global
+        if not ask(caller.principals, method.permission, rpc=method.full_method):
+            raise StorexError(Reason.RPC_NOT_PERMITTED)
+
+    def _allowed(
+        self, call: CallContext, method: MethodInfo, caller: Caller, name: ResourceName
+    ) -> tuple[Resource, ...]:
+        call.policy_version = self._policy.version
+        candidates = self._candidates(method, caller, name)
+        allowed = tuple(item for item in candidates if self._decide(method, caller, item).allowed)
+        if allowed:
+            call.decision = self._decide(method, caller, allowed[0])
+        elif not self._may_be_empty(method, caller, name, candidates):
+            raise StorexError(Reason.RESOURCE_NOT_FOUND)
+        return allowed
+
+    def _candidates(self, method: MethodInfo, caller: Caller, name: ResourceName) -> Sequence[Resource]:
+        try:
+            if name.instance is None or name.is_wildcard:
+                return self._directory.within(name)
+            resource = self._directory.instance(name)
+        except StorexError:
+            # The region's inventory is not known yet; only those who could hold a grant there may learn of it.
+            if self._could_hold(method, caller, name.region):
+                raise
+            raise StorexError(Reason.RESOURCE_NOT_FOUND) from None
+        return () if resource is None else (resource,)
+
+    def _may_be_empty(
+        self, method: MethodInfo, caller: Caller, name: ResourceName, candidates: Sequence[Resource]
+    ) -> bool:
+        if name.region == WILDCARD:
+            return True
+        whole_region = name.instance is None or name.instance == WILDCARD
+        empty = whole_region and not candidates and self._directory.knows_region(name.region)
+        return empty and self._could_hold(method, caller, name.region)
+
+    def _could_hold(self, method: MethodInfo, caller: Caller, region: str) -> bool:
+        return self._policy.permitted_anywhere(caller.principals, method.permission, region, rpc=method.full_method)
+
+    def _decide(self, method: MethodInfo, caller: Caller, resource: Resource) -> DecisionLike:
+        return self._policy.decide(caller.principals, method.permission, resource, rpc=method.full_method)
