@@ -6,7 +6,7 @@ that a rotated password needs no restart.
 """
 
 from libs.config.errors import ConfigError, Problem
-from libs.config.load import SEEDED_USER, load_config
+from libs.config.load import ADMIN, load_config
 from libs.config.model import (
     InstanceConfig,
     LogFiles,
@@ -19,7 +19,7 @@ from libs.config.model import (
 )
 
 __all__ = [
-    "SEEDED_USER",
+    "ADMIN",
     "ConfigError",
     "InstanceConfig",
     "LogFiles",

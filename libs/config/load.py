@@ -17,7 +17,7 @@ from libs.config.model import (
 )
 from libs.core.names import is_segment
 
-SEEDED_USER = "admin"
+ADMIN = UserConfig("admin", teams=(), roles=("dba",))
 """The user that every configuration has: dba of everything, known to the local issuer only."""
 
 _DEFAULT_STATE_DIR = ".storex"
@@ -47,10 +47,10 @@ def load_config(path: Path, *, check_files: bool = False) -> StorexConfig:
 
 
 def _users(root: Fields) -> dict[str, UserConfig]:
-    users = {SEEDED_USER: UserConfig(SEEDED_USER, teams=(), roles=("dba",))}
+    users = {ADMIN.name: ADMIN}
     for name, fields in root.entries("users"):
-        if name == SEEDED_USER:
-            root.report("users", f"must not define {SEEDED_USER!r}, which is always there", "Choose another name")
+        if name == ADMIN.name:
+            root.report("users", f"must not define {ADMIN.name!r}, which is always there", "Choose another name")
         _check_name(fields, "a user")
         users[name] = UserConfig(name, teams=fields.texts("teams"), roles=fields.texts("roles"))
         fields.finish()

@@ -1,0 +1,29 @@
+"""The command's shape: each command is one function in `libs/cli/commands`, and one line here."""
+
+from __future__ import annotations
+
+import typer
+
+from libs.cli.commands import ask, demo, diag, down, fleet, lab, policy, status, up
+from libs.cli.failures import EXIT_STATUS_HELP
+
+app = typer.Typer(
+    name="storex",
+    help="Ask why a database is slow, and get an answer that is checked against what the database said.",
+    epilog=EXIT_STATUS_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("up")(up.up)
+app.command("status")(status.status)
+app.command("down")(down.down)
+app.command("fleet")(fleet.fleet)
+app.command("diag")(diag.diag)
+app.command("ask")(ask.ask)
+app.command("demo")(demo.demo)
+app.add_typer(lab.app, name="lab")
+app.add_typer(policy.app, name="policy")

@@ -1,0 +1,76 @@
+"""`storex ask`: a question in plain words, the investigation as it happens, and the report."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from libs.cli.commands.diag import not_found
+from libs.cli.failures import CommandError, ExitStatus
+from libs.cli.investigation import follow
+from libs.cli.output import Output, proto_json
+from libs.cli.report import report_markdown, report_view
+from libs.cli.session import FileOption, JsonOption, StateDirOption, UserOption, connect
+from libs.cli.times import parse_moment, parse_span
+from libs.client import CallError, Listing, StorexClient, resolve_target
+from libs.client.targets import is_complete
+from storex.agent.v1.agent_pb2 import AskRequest
+from storex.agent.v1.report_pb2 import Report
+
+
+def ask(
+    target: Annotated[
+        str, typer.Argument(help="regions/R/instances/I, a unique short name, service:NAME, or a region.")
+    ],
+    question: Annotated[
+        str | None, typer.Argument(help="The question; with --session, TARGET may be left out.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="Ask about then: 02:30, a date and time, or 20m (ago).")
+    ] = None,
+    span: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="How long before that: 10m, 1h.")
+    ] = None,
+    session: Annotated[str, typer.Option("--session", help="Go on with a session; its id is below each report.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the report as Markdown.")] = False,
+    file: FileOption = None,
+    state_dir: StateDirOption = None,
+    user: UserOption = "admin",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask why something is slow, or anything about it. Steps go to standard error, the report to standard output."""
+    if question is None:
+        if not session:
+            raise CommandError("The question is missing.", 'storex ask TARGET "why is it slow?"', ExitStatus.USAGE)
+        target, question = "", target
+    request = AskRequest(question=question, session_id=session)
+    _set_time(request, at, span)
+    output = Output(as_json=as_json)
+    with connect(file, state_dir, user) as client:
+        if target:
+            request.target = resolve_target(target, Listing() if is_complete(target) else client.listing())
+        report = _ask(client, request, output)
+    if as_json:
+        output.json(proto_json(report))
+    elif markdown:
+        output.show(report_markdown(report))
+    else:
+        output.show(*report_view(report))
+
+
+def _ask(client: StorexClient, request: AskRequest, output: Output) -> Report:
+    try:
+        return follow(client, request, output)
+    except CallError as error:
+        if error.reason != "RESOURCE_NOT_FOUND":
+            raise
+        raise not_found(client, error, request.target) from None
+
+
+def _set_time(request: AskRequest, at: str | None, span: str | None) -> None:
+    if at is not None:
+        request.at.FromDatetime(parse_moment(at, datetime.now().astimezone()))
+    if span is not None:
+        request.duration.FromTimedelta(parse_span(span))

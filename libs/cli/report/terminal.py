@@ -1,0 +1,82 @@
+"""A report on a terminal, or as plain lines in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from libs.cli.report.wording import (
+    checked_line,
+    evidence_claim,
+    footer,
+    headline,
+    limit_line,
+    parts_of,
+    references,
+    risk_word,
+)
+from libs.cli.safe_text import plain
+from storex.agent.v1.report_pb2 import NextStep, Report, Risk, Verdict
+
+_VERDICT_STYLES = {
+    Verdict.VERDICT_CONFIRMED: "bold red",
+    Verdict.VERDICT_LIKELY: "bold yellow",
+    Verdict.VERDICT_INCONCLUSIVE: "bold yellow",
+    Verdict.VERDICT_HEALTHY: "bold green",
+}
+_RISK_STYLES = {Risk.RISK_NONE: "green", Risk.RISK_LOW: "yellow", Risk.RISK_MEDIUM: "red", Risk.RISK_HIGH: "bold red"}
+
+
+def report_view(report: Report) -> Iterator[RenderableType]:
+    """The report, part by part; parts that are empty are left out."""
+    yield plain(headline(report), _VERDICT_STYLES.get(report.verdict, "bold"))
+    if report.answer:
+        yield plain(report.answer)
+    yield from _section("Root cause", _causes(report))
+    yield from _section(
+        "How it unfolds", (plain(f"→ {link.text}{references(link.evidence_refs)}") for link in report.causal_chain)
+    )
+    yield from _section("Evidence", _evidence(report))
+    yield from _section("Ruled out", (plain(f"{item.kind}  {item.reason}") for item in report.ruled_out))
+    yield from _section("Next steps", _steps(report.next_steps))
+    yield from _section("Could not be read", (plain(limit_line(limit), "yellow") for limit in report.limits))
+    yield Text("")
+    if report.checked:
+        yield plain(f"Checked: {checked_line(report)}", "dim")
+    yield plain(footer(report), "dim")
+
+
+def _section(title: str, lines: Iterable[Text]) -> Iterator[RenderableType]:
+    shown = list(lines)
+    if shown:
+        yield Text("")
+        yield Text(title, style="bold")
+        for line in shown:
+            yield Padding(line, (0, 0, 0, 2), expand=False)
+
+
+def _causes(report: Report) -> Iterator[Text]:
+    for cause in report.root_causes:
+        yield plain(f"{cause.kind}  {cause.confidence:.0%}  {cause.name}", "bold")
+        yield plain(f"{cause.summary}{references(cause.evidence_refs)}")
+        for role, things in parts_of(cause):
+            yield plain(f"  {role}: {things}")
+
+
+def _evidence(report: Report) -> Iterator[Text]:
+    for number, evidence in enumerate(report.evidence, start=1):
+        yield plain(f"[{number}] {evidence_claim(evidence)}")
+        if evidence.statement:
+            yield plain(f"      {evidence.statement}", "dim")
+
+
+def _steps(steps: Iterable[NextStep]) -> Iterator[Text]:
+    for number, step in enumerate(steps, start=1):
+        line = plain(f"{number}. {step.text} ")
+        line.append(f"({risk_word(step.risk)})", style=_RISK_STYLES.get(step.risk, ""))
+        yield line
+        if step.command:
+            yield plain(f"     {step.command}", "bold cyan")

@@ -1,0 +1,28 @@
+"""What both clients share: channel options, deadlines and the metadata of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from libs.core.ids import new_id
+
+UNARY_SECONDS = 20.0
+"""Default deadline of a unary call."""
+STREAM_SECONDS = 60.0
+"""Default deadline of a stream."""
+
+# Answers come from a trusted mesh and may be long; a proxy in the environment has no business with them.
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", 64 << 20),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+
+TokenSource = Callable[[], str]
+"""Gives the caller's token as it is now."""
+
+
+def call_metadata(token: TokenSource) -> tuple[tuple[str, str], ...]:
+    """The caller's token, and an id under which the call is found in every log."""
+    return (("authorization", f"Bearer {token()}"), ("x-request-id", new_id("req")))

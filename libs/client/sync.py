@@ -1,0 +1,87 @@
+"""The client for ordinary, blocking code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self, TypeVar
+
+import grpc
+
+from libs.client.connection import CHANNEL_OPTIONS, STREAM_SECONDS, UNARY_SECONDS, TokenSource, call_metadata
+from libs.client.failures import call_error
+from libs.client.targets import Listing
+from storex.agent.v1.agent_pb2_grpc import AgentServiceStub
+from storex.diagnostics.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
+from storex.fleet.v1.fleet_pb2 import ListRegionsRequest, StreamInstancesRequest
+from storex.fleet.v1.fleet_pb2_grpc import FleetServiceStub
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+
+class StorexClient:
+    """A connection to a coordinator at `host:port`; close it, or use it as a context manager."""
+
+    def __init__(self, address: str, token: TokenSource) -> None:
+        self._address = address
+        self._token = token
+        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self.fleet = FleetServiceStub(self._channel)
+        self.diagnostics = DiagnosticsServiceStub(self._channel)
+        self.agent = AgentServiceStub(self._channel)
+
+    def call(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        *,
+        seconds: float = UNARY_SECONDS,
+    ) -> Response:
+        """Call a unary method of one of the stubs. Raises CallError."""
+        try:
+            return method(request, timeout=seconds, metadata=call_metadata(self._token))
+        except grpc.RpcError as error:
+            raise call_error(error, self._address) from None
+
+    def stream(
+        self,
+        method: grpc.UnaryStreamMultiCallable[Request, Response],
+        request: Request,
+        *,
+        seconds: float = STREAM_SECONDS,
+    ) -> Iterator[Response]:
+        """Call a streaming method; leaving the iteration cancels the call. Raises CallError."""
+        call = method(request, timeout=seconds, metadata=call_metadata(self._token))
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise call_error(error, self._address) from None
+        finally:
+            call.cancel()
+
+    def listing(self) -> Listing:
+        """Every region and instance that the caller may see. Raises CallError."""
+        listing = Listing()
+        token = ""
+        while True:
+            page = self.call(self.fleet.ListRegions, ListRegionsRequest(page_token=token))
+            listing.regions.extend(page.regions)
+            token = page.next_page_token
+            if not token:
+                break
+        for answer in self.stream(self.fleet.StreamInstances, StreamInstancesRequest(name="regions/-")):
+            listing.add(answer)
+        return listing
+
+    def close(self) -> None:
+        """Close the connection; calls under way are cancelled."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

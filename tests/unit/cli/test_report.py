@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from libs.cli.report import report_markdown, report_view
+from libs.cli.safe_text import visible
+from storex.agent.v1.report_pb2 import Report, Verdict
+from tests.unit.cli.reports import PLANTED, full_report
+
+FACTS = [
+    "CONFIRMED",
+    "Connection 812 holds row locks",
+    "97%",
+    "connection 812, user",
+    "connection 813",
+    "KILL 812",
+    "medium risk",
+    "reads only",
+    "Try again",
+    "Could not be read",
+    "written by builtin",
+    "5 tool calls",
+    "1.8 s",
+    "1,234 tokens",
+    "1 unproven claims struck",
+]
+
+
+def on_terminal(report: Report, *, colours: bool) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=300, force_terminal=colours, color_system="standard" if colours else None)
+    for part in report_view(report):
+        console.print(part)
+    return out.getvalue()
+
+
+def test_a_terminal_shows_all_of_it_and_obeys_none_of_it() -> None:
+    text = on_terminal(full_report(), colours=False)
+    for fact in [*FACTS, "[1] get_lock_waits  holders[0].session.connection_id = 812", visible(PLANTED), "ses_1"]:
+        assert fact in text
+    assert "get_lock_waits x2, get_overview (error)" in text
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+
+
+def test_colours_are_the_only_thing_that_steers_a_terminal() -> None:
+    text = on_terminal(full_report(), colours=True)
+    assert "\x1b[1;31mCONFIRMED" in text
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", re.sub(r"\x1b\[[0-9;]*m", "", text))
+
+
+def test_markdown_shows_all_of_it_and_obeys_none_of_it() -> None:
+    page = report_markdown(full_report())
+    unescaped = re.sub(r"\\([\\`*_{}\[\]<>()#+\-!|~&])", r"\1", page)
+    for fact in FACTS:
+        assert fact in unescaped
+    outside_code = re.sub(r"(`+).*?[^`]\1(?!`)", "", page)
+    assert "<script>" not in outside_code
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", page)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict.values()))
+def test_a_report_with_nothing_in_it_is_still_one(verdict: Verdict.ValueType) -> None:
+    report = Report(verdict=verdict, target="regions/eu", partial=True)
+    word = Verdict.Name(verdict).removeprefix("VERDICT_")
+    assert on_terminal(report, colours=False).startswith(f"{word}  regions/eu  partial\n")
+    assert report_markdown(report).startswith(f"## {word}  regions/eu  partial\n")
