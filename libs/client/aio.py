@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -53,7 +53,7 @@ class AsyncStorexClient:
         request: Request,
         *,
         seconds: float = STREAM_SECONDS,
-    ) -> AsyncIterator[Response]:
+    ) -> AsyncGenerator[Response, None]:
         """Call a streaming method; closing the iteration cancels the call. Raises CallError."""
         call = method(request, timeout=seconds, metadata=call_metadata(self._token))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import grpc
@@ -78,9 +79,8 @@ def _foreign(code: grpc.StatusCode, address: str) -> CallError:
 
 
 def _details(metadata: object) -> list[Any]:
-    pairs = metadata if isinstance(metadata, (tuple, list)) else ()
     try:
-        for key, value in pairs:
+        for key, value in metadata if isinstance(metadata, Iterable) else ():
             if key == _DETAILS_KEY and isinstance(value, bytes):
                 return list(status_pb2.Status.FromString(value).details)
     except DecodeError:

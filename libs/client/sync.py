@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -50,7 +50,7 @@ class StorexClient:
         request: Request,
         *,
         seconds: float = STREAM_SECONDS,
-    ) -> Iterator[Response]:
+    ) -> Generator[Response, None, None]:
         """Call a streaming method; leaving the iteration cancels the call. Raises CallError."""
         call = method(request, timeout=seconds, metadata=call_metadata(self._token))
         try:
