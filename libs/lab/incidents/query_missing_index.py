@@ -21,7 +21,7 @@ def inject(target: Target) -> Injection:
 
     def search(cursor: Cursor, chance: Random) -> None:
         number = str(chance.randrange(HISTORY_ROWS))
-        cursor.execute(history.search, (hashlib.md5(number.encode()).hexdigest()[:16],))  # noqa: S324 - as the rows were made
+        cursor.execute(history.search, (hashlib.sha256(number.encode()).hexdigest()[:16],))
 
     searches = Workload(
         target.application, target.database, [ClientProgram(_PROGRAM, _CONNECTIONS, _PER_SECOND, (search,))]

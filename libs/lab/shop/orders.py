@@ -89,7 +89,7 @@ ORDERS = Service(
             " carrier_reference VARCHAR(32) NOT NULL, detail VARCHAR(120) NOT NULL, created_at DATETIME NOT NULL,"
             " KEY by_order (order_id)",
             HISTORY_ROWS,
-            f"n + 1, n % {_ORDERS} + 1, ELT(1 + n % 3, 'paid', 'packed', 'shipped'), LEFT(MD5(n), 16),"
+            f"n + 1, n % {_ORDERS} + 1, ELT(1 + n % 3, 'paid', 'packed', 'shipped'), LEFT(SHA2(n, 256), 16),"
             " CONCAT('carrier scan ', n), NOW() - INTERVAL n SECOND",
         ),
     ),

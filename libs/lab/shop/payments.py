@@ -74,7 +74,7 @@ PAYMENTS = Service(
             " amount_cents INT NOT NULL, memo VARCHAR(100) NOT NULL, created_at DATETIME NOT NULL,"
             " KEY by_payment (payment_id)",
             HISTORY_ROWS,
-            f"n + 1, n % {_PAYMENTS} + 1, LEFT(MD5(n), 16), 100 + n * 17 % 90000, CONCAT('transfer ', n),"
+            f"n + 1, n % {_PAYMENTS} + 1, LEFT(SHA2(n, 256), 16), 100 + n * 17 % 90000, CONCAT('transfer ', n),"
             " NOW() - INTERVAL n SECOND",
         ),
     ),

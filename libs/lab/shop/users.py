@@ -65,7 +65,7 @@ USERS = Service(
             "id BIGINT PRIMARY KEY AUTO_INCREMENT, user_id INT NOT NULL, device_id VARCHAR(32) NOT NULL,"
             " outcome VARCHAR(12) NOT NULL, created_at DATETIME NOT NULL, KEY by_user (user_id)",
             HISTORY_ROWS,
-            f"n + 1, n % {_USERS} + 1, LEFT(MD5(n), 16), 'ok', NOW() - INTERVAL n SECOND",
+            f"n + 1, n % {_USERS} + 1, LEFT(SHA2(n, 256), 16), 'ok', NOW() - INTERVAL n SECOND",
         ),
     ),
     programs=(
