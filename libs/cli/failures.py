@@ -70,8 +70,8 @@ def explained(error: Exception) -> CommandError | None:
         status = _BY_STATUS.get(error.status, ExitStatus.FAILED)
         return CommandError(error.message, remedy, status, reason=error.reason)
     if isinstance(error, TargetError):
-        status = ExitStatus.NOT_FOUND
-        return CommandError(f"{error}.", "`storex fleet` lists them.", status, candidates=error.candidates)
+        remedy = "`storex fleet` lists what there is."
+        return CommandError(str(error), remedy, ExitStatus.NOT_FOUND, candidates=error.candidates)
     if isinstance(error, ConfigError):
         return CommandError(str(error), status=ExitStatus.CONFIG)
     if isinstance(error, OSError):

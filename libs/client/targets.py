@@ -50,7 +50,7 @@ def resolve_target(text: str, listing: Listing) -> str:
     if text.startswith(_SERVICE):
         name = text.removeprefix(_SERVICE)
         if not name:
-            raise TargetError("service: needs a name behind the colon, for example service:orders", [])
+            raise TargetError("service: needs a name behind the colon, for example service:orders.", [])
         return f"services/{name}"
     if text.startswith("regions/"):
         return _full_name(text)
@@ -63,7 +63,7 @@ def resolve_instance(text: str, listing: Listing) -> str:
     if text.startswith("regions/"):
         name = _full_name(text)
         if "/instances/" not in name:
-            raise TargetError(f"{text} is a region; this needs one instance of it", _names_in(name, listing))
+            raise TargetError(f"{text} is a region; this needs one instance of it.", _names_in(name, listing))
         return name
     return _only(text, _instances_called(text, listing), listing, with_regions=False)
 
@@ -93,9 +93,9 @@ def _only(text: str, found: list[str], listing: Listing, *, with_regions: bool) 
     if len(found) == 1:
         return found[0]
     if found:
-        raise TargetError(f"{text!r} stands for {len(found)} things; give the full name", sorted(found))
+        raise TargetError(f"{text!r} stands for {len(found)} things; give the full name.", sorted(found))
     near = near_matches(text, listing, with_regions=with_regions) if is_segment(text.lower()) else []
-    raise TargetError(f"there is no {text!r} among what you may see", near)
+    raise TargetError(f"There is no {text!r} among what you may see.", near)
 
 
 def _names_in(region: str, listing: Listing) -> list[str]:
