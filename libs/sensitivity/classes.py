@@ -85,6 +85,18 @@ def is_value_type(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.full_name in _VALUE_TYPES
 
 
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether the field is a map, which the wire knows as a list of entries."""
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+
+
+def map_value(field: FieldDescriptor) -> FieldDescriptor:
+    """The field that holds the values of a map. Raises ValueError for a field that is none."""
+    if field.message_type is None or not is_map(field):
+        raise ValueError(f"{field.full_name} is not a map")
+    return field.message_type.fields_by_name["value"]
+
+
 def _decided(sibling: FieldDescriptor, value: str | int) -> SensitivityClass:
     if isinstance(value, str) or sibling.enum_type is None:
         return _word_classes().get(str(value), CUSTOMER)

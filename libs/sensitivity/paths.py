@@ -16,7 +16,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from libs.sensitivity.classes import PUBLIC, SensitivityClass, class_of, is_value_type, stricter
+from libs.sensitivity.classes import PUBLIC, SensitivityClass, class_of, is_map, is_value_type, map_value, stricter
 
 MAX_PATH_LENGTH = 512
 """Longest accepted path, in characters."""
@@ -44,7 +44,7 @@ def resolve_path(message: Message, path: str) -> tuple[str, SensitivityClass]:
         field = _field(owner, name, path)
         sensitivity = stricter(sensitivity, class_of(owner, field))
         current = _element(owner, field, key, path)
-        field = _value_field(field)
+        field = map_value(field) if is_map(field) else field
     if field is None:
         raise PathError("the path is empty")
     return _printed(current, field, path), sensitivity
@@ -78,16 +78,6 @@ def _field(owner: Message, name: str, path: str) -> FieldDescriptor:
     return field
 
 
-def _is_map(field: FieldDescriptor) -> bool:
-    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
-
-
-def _value_field(field: FieldDescriptor) -> FieldDescriptor:
-    if field.message_type is None or not _is_map(field):
-        return field
-    return field.message_type.fields_by_name["value"]
-
-
 def _element(owner: Message, field: FieldDescriptor, key: str | None, path: str) -> Any:
     value = getattr(owner, field.name)
     if not field.is_repeated:
@@ -96,7 +86,7 @@ def _element(owner: Message, field: FieldDescriptor, key: str | None, path: str)
         return value
     if key is None:
         raise PathError(f"{path}: {field.name} needs [n] or [key]")
-    if _is_map(field):
+    if is_map(field):
         entries = {str(entry): entry for entry in value}
         if key not in entries:
             raise PathError(f"{path}: {field.name} has no such key")
