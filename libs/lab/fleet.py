@@ -113,13 +113,16 @@ class LabFleet:
             for region, (_, _, instances) in _REGIONS.items()
             for instance, service in instances
         ]
-        with ThreadPoolExecutor(len(planned)) as pool:
+        pool = ThreadPoolExecutor(len(planned))
+        try:
             starting = [
                 pool.submit(self._start_instance, name, service, binaries[place % len(binaries)])
                 for place, (name, service) in enumerate(planned)
             ]
-        for started in starting:
-            started.result()
+            for started in starting:
+                started.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # also on Ctrl-C: what is half started must be known to be stopped
         self.instances = {str(name.instance): self.instances[str(name.instance)] for name, _ in planned}
 
     def _start_instance(self, name: ResourceName, service: Service, binary: EngineBinary) -> None:

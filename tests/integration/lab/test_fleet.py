@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +23,14 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabFleet]:
+    """The running fleet; at the end it is stopped in the middle of an incident, and nothing may stay."""
     with LabFleet.start(tmp_path_factory.mktemp("fleet")) as running:
         yield running
+        engines = [instance.engine for instance in running.instances.values()]
+        running.inject("connections.leak", "orders-1")
+    assert engines
+    assert not any(engine.is_running for engine in engines)
+    assert not (running.base_dir / "engines").exists()
 
 
 def test_three_regions_in_two_domains_with_five_instances(fleet: LabFleet) -> None:
@@ -76,14 +86,33 @@ def test_an_unknown_instance_lists_the_known_ones(fleet: LabFleet) -> None:
         fleet.inject("healthy", "orders-9")
 
 
-def test_stops_everything_and_leaves_no_data(tmp_path: Path) -> None:
-    fleet = LabFleet.start(tmp_path)
-    engines = [instance.engine for instance in fleet.instances.values()]
-    fleet.inject("connections.leak", "orders-1")
-    fleet.stop()
-    assert not any(engine.is_running for engine in engines)
-    assert not (tmp_path / "engines").exists()
-    fleet.stop()
+def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom libs.lab.fleet import LabFleet\n"
+        "LabFleet.start(Path(sys.argv[1]))\nprint('started', flush=True)\n"
+    )
+    lab = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "fleet")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    while not list((tmp_path / "fleet").glob("engines/*/engine.pid")):
+        assert lab.poll() is None, "it ended before its first engine ran"
+        time.sleep(0.02)
+    lab.send_signal(signal.SIGINT)
+    output, _ = lab.communicate(timeout=60)
+    assert (output, lab.returncode) == (b"", -signal.SIGINT)
+    assert not (tmp_path / "fleet" / "engines").exists()
+    assert list(tmp_path.glob("storex-lab-*")) == []
+    assert not [command for command in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path) in _text(command)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _lock_waits(fleet: LabFleet, name: str) -> int:
