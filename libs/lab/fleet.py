@@ -19,7 +19,7 @@ from libs.lab.engines import EngineBinary, RunningEngine, require_engines
 from libs.lab.errors import IncidentError
 from libs.lab.incidents.injection import Target
 from libs.lab.run import RunningIncident, bring_about
-from libs.lab.schema import Service, create_tables
+from libs.lab.schema import Service, create_database, create_tables
 from libs.lab.shop import SERVICES
 from libs.lab.workload import Workload
 
@@ -132,6 +132,7 @@ class LabFleet:
             application = Login(engine.host, engine.port, service.account, secrets.token_urlsafe(18))
             storex_password = secrets.token_urlsafe(18)
             with engine.connect() as administrator:
+                create_database(administrator, service.name)
                 create_tables(administrator, service, service.name)
                 whole_database = f"SELECT, INSERT, UPDATE, DELETE ON `{service.name}`.*"
                 create_account(administrator, application.user, application.password, [whole_database])

@@ -13,7 +13,7 @@ from libs.lab.accounts import Login
 from libs.lab.errors import IncidentError
 from libs.lab.incidents import incident
 from libs.lab.incidents.injection import Injection, Target
-from libs.lab.schema import Service, create_tables
+from libs.lab.schema import Service, create_database, create_tables
 from libs.lab.shop import SERVICES
 from libs.lab.truth import Truth, truth_of
 from libs.lab.workload import Workload
@@ -97,16 +97,20 @@ def run(
 def _create(login: Login, service: Service, database: str, undo: ExitStack) -> None:
     with login.connect(program="lab") as connection:
         try:
-            create_tables(connection, service, database)
+            create_database(connection, database)
         except pymysql.Error as problem:
             if problem.args and problem.args[0] == _DATABASE_EXISTS:
                 raise IncidentError(
                     f"The server has a database {database} already. Drop it if an earlier run left it, or name another."
                 ) from problem
             raise
-    undo.callback(_drop, login, database)
+        undo.callback(_drop, login, database)
+        create_tables(connection, service, database)
 
 
 def _drop(login: Login, database: str) -> None:
-    with login.connect(program="lab") as connection, connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS `{database}`")
+    try:
+        with login.connect(program="lab") as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS `{database}`")
+    except pymysql.Error as problem:
+        raise IncidentError(f"The database {database} could not be dropped again: drop it yourself.") from problem

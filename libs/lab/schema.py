@@ -77,10 +77,15 @@ class Service:
         return f"{self.name}_app"
 
 
-def create_tables(connection: Connection, service: Service, database: str) -> None:
-    """Create `database` with the service's tables and rows. Raises pymysql errors, also when it exists already."""
+def create_database(connection: Connection, database: str) -> None:
+    """Create an empty database. Raises pymysql errors, also when it exists already."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE `{database}` CHARACTER SET utf8mb4")
+
+
+def create_tables(connection: Connection, service: Service, database: str) -> None:
+    """Create the service's tables with their rows in an empty database. Raises pymysql errors."""
+    with connection.cursor() as cursor:
         cursor.execute(f"USE `{database}`")
         _create_numbers(cursor)
         for table in service.tables:

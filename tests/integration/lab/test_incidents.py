@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +68,32 @@ def test_missing_index(engine: RunningEngine) -> None:
         assert truth["affected", "table"] == f"{DATABASE}.order_events"
         assert int(unindexed) == int(calls) >= 20
         assert int(examined) >= 50_000 * int(calls)
+
+
+def test_missing_index_without_the_performance_schema(tmp_path: Path) -> None:
+    with (
+        require_engines()[0].start(tmp_path, performance_schema=False) as bare,
+        _run("query.missing_index", bare) as running,
+    ):
+        assert running.truth.decisive == (("affected", "table", f"{DATABASE}.order_events"),)
+
+
+def test_an_account_that_may_not_fill_the_database_leaves_none_behind(engine: RunningEngine) -> None:
+    engine.execute("CREATE USER little@'%' IDENTIFIED BY 'a-password'")
+    try:
+        engine.execute(f"GRANT CREATE, DROP ON {DATABASE}.* TO little@'%'")
+        with pytest.raises(IncidentError, match="must be able to"):
+            run("healthy", host=engine.host, port=engine.port, user="little", password="a-password")
+    finally:
+        engine.execute("DROP USER little@'%'")
+
+
+def test_a_server_that_is_gone_is_told_at_the_end(tmp_path: Path) -> None:
+    with require_engines()[0].start(tmp_path) as doomed:
+        running = _run("connections.leak", doomed)
+        doomed.kill()
+        with pytest.raises(IncidentError, match="drop it yourself"):
+            running.stop()
 
 
 def test_connection_leak(engine: RunningEngine) -> None:
