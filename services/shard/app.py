@@ -1,0 +1,117 @@
+"""Builds a shard: the only place where its parts are made and wired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+import grpc
+from prometheus_client import CollectorRegistry
+
+from libs.core.clock import SystemClock
+from libs.identity import AUDIENCE, ISSUER, TokenVerifier
+from libs.identity.principal import COORDINATOR
+from libs.policy import ReloadingPolicy
+from libs.rpc.interceptors import InterceptorDeps, server_interceptors
+from libs.rpc.server import RpcServer, ServerSettings
+from libs.sensitivity.tokens import Tokeniser, open_keys
+from libs.telemetry.metrics import serve_metrics
+from libs.telemetry.spans import Tracing
+from services.shard.config import ShardSettings
+from services.shard.egress.interceptor import EgressInterceptor
+from services.shard.egress.rules import watch_rules
+from services.shard.egress.step import EgressStep
+from services.shard.instances import Instances
+from services.shard.inventory import InventoryWatch
+from services.shard.servicer import DiagnosticsServicer, FleetServicer
+from storex.diagnostics.v1 import diagnostics_pb2, diagnostics_pb2_grpc
+from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
+
+DRAIN_SECONDS = 3.0
+
+
+class App:
+    """A running shard: enter it to start, leave it to drain and stop."""
+
+    def __init__(
+        self,
+        settings: ShardSettings,
+        server: RpcServer,
+        policy: ReloadingPolicy,
+        instances: Instances,
+        registry: CollectorRegistry,
+        tracing: Tracing,
+    ) -> None:
+        self.server = server
+        self.instances = instances
+        self._settings = settings
+        self._policy = policy
+        self._registry = registry
+        self._tracing = tracing
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start; raises OSError for a taken port. What was started before a failure is stopped again."""
+        process, region = self._settings.process, self._settings.region
+        async with AsyncExitStack() as stack:
+            stack.callback(self._tracing.shutdown)
+            if process.metrics_port:
+                stack.callback(serve_metrics(process.metrics_port, self._registry))
+            stack.push_async_callback(self.instances.close)
+            await self.instances.take_in(region)
+            self._in_background(stack, self._policy.watch())
+            self._in_background(stack, InventoryWatch(process.config.path, region.name, self.instances).run())
+            await self.server.start()
+            stack.push_async_callback(self.server.stop, DRAIN_SECONDS)
+            await self.server.set_serving(True)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop, in the reverse order of starting."""
+        await self._stack.aclose()
+
+    @staticmethod
+    def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        stack.push_async_callback(end)
+
+
+def _egress(settings: ShardSettings, policy: ReloadingPolicy) -> EgressInterceptor:
+    config, region = settings.process.config, settings.region.name
+    rules = watch_rules(config.egress, domains={known.domain for known in config.regions.values()})
+    keys = open_keys(config.state_dir / "shards" / region / "principal-tokens.keys")
+    return EgressInterceptor(EgressStep(rules, Tokeniser(region, keys), policy))
+
+
+def build(settings: ShardSettings) -> App:
+    """Wire a shard. Raises PolicyError, ConfigError or TokenKeyError; call it on the event loop."""
+    config = settings.process.config
+    clock, tracing, registry = SystemClock(), Tracing("shard"), CollectorRegistry()
+    policy = ReloadingPolicy(config.policy, region=settings.region.name)
+    instances = Instances(clock)
+    deps = InterceptorDeps(
+        verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE),
+        policy=policy,
+        directory=instances,
+        relay=COORDINATOR,
+        tracing=tracing,
+        registry=registry,
+    )
+    # Innermost, next to the handlers: nothing that they return or raise gets past it.
+    chain: list[grpc.aio.ServerInterceptor] = [*server_interceptors(deps), _egress(settings, policy)]
+    services = [
+        diagnostics_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"].full_name,
+        fleet_pb2.DESCRIPTOR.services_by_name["FleetService"].full_name,
+    ]
+    server = RpcServer(ServerSettings(settings.process.listen), chain, services)
+    diagnostics_pb2_grpc.add_DiagnosticsServiceServicer_to_server(DiagnosticsServicer(instances), server.grpc)
+    fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetServicer(instances), server.grpc)
+    return App(settings, server, policy, instances, registry, tracing)

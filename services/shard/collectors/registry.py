@@ -1,0 +1,30 @@
+"""The collectors, by the name that findings and the agent's tools cite them by."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from services.shard.collectors.connections import get_connections
+from services.shard.collectors.innodb_status import get_innodb_status
+from services.shard.collectors.lock_waits import get_lock_waits
+from services.shard.collectors.overview import get_overview
+from services.shard.collectors.processes import list_processes
+from services.shard.collectors.top_queries import list_top_queries
+from services.shard.collectors.transactions import list_transactions
+from services.shard.collectors.variables import list_variables
+from services.shard.view import InstanceView
+
+Collector = Callable[[InstanceView, Any], Awaitable[Any]]
+"""Reads an instance for a request and returns the response of the RPC of the same name."""
+
+COLLECTORS: dict[str, Collector] = {
+    "get_overview": get_overview,
+    "list_processes": list_processes,
+    "get_lock_waits": get_lock_waits,
+    "list_transactions": list_transactions,
+    "get_innodb_status": get_innodb_status,
+    "list_top_queries": list_top_queries,
+    "get_connections": get_connections,
+    "list_variables": list_variables,
+}

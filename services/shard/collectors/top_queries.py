@@ -1,0 +1,174 @@
+"""The statements that cost most over a window: from the engine's digests, or else from samples of the process list.
+
+Storex's own statements and others that touch nothing but the engine's system schemas are left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+from libs.core.paging import page_of
+from services.shard.digest_window import DigestDelta, cumulative, deltas, lost_calls
+from services.shard.mysql.source import ResultSets
+from services.shard.mysql.statements import Statement
+from services.shard.sampler.history import DigestSample, RunningStatement
+from services.shard.statement_texts import KnownStatement
+from services.shard.view import InstanceView
+from storex.common.v1 import entity_pb2
+from storex.diagnostics.v1 import diagnostics_pb2, session_pb2
+
+DEFAULT_WINDOW = 60.0
+"""The window when none is asked for, in seconds."""
+SHORTEST_WINDOW = 1.0
+"""Below this a window says little: where no more has been sampled yet, the collector waits for it, in seconds."""
+
+SYSTEM_SCHEMAS = frozenset({"information_schema", "performance_schema", "mysql", "sys"})
+_UNSAMPLED = entity_pb2.Limit(
+    source="statement_digests",
+    code="SAMPLED_ONLY",
+    message="Statements were sampled once a second: times are estimates; calls and rows returned are not known.",
+)
+_PICO = 1e12
+
+
+async def list_top_queries(
+    view: InstanceView, request: diagnostics_pb2.ListTopQueriesRequest
+) -> diagnostics_pb2.ListTopQueriesResponse:
+    """Read the digests and compare them with the sample from the window's start."""
+    began = view.clock.now()
+    window = request.window.ToTimedelta().total_seconds() if request.HasField("window") else DEFAULT_WINDOW
+    window = min(max(window, SHORTEST_WINDOW), 86_400.0)
+    before = await _baseline(view, window)
+    results = await view.source.read(Statement.DIGESTS)
+    now = view.clock.monotonic()
+    if results.has(Statement.DIGESTS) and before is not None:
+        measured = max(now - before.at, 1e-3)
+        queries, limits = _counted(view, results, before, measured)
+    else:
+        queries, measured = _sampled(view, now, window)
+        limits = [_UNSAMPLED]
+    queries.sort(key=lambda query: (-query.total_seconds, query.statement.digest))
+    page, token = page_of(queries, request.page_size, request.page_token, default=20, largest=200)
+    return diagnostics_pb2.ListTopQueriesResponse(
+        observation=view.observation(began, results, *limits),
+        window_seconds=round(measured, 3),
+        queries=page,
+        next_page_token=token,
+    )
+
+
+async def _baseline(view: InstanceView, window: float) -> DigestSample | None:
+    """The sample to compare with; where none is old enough, one that is made so by waiting."""
+    before = view.history.digests_before(view.clock.monotonic(), window)
+    if before is None:
+        results = await view.source.read(Statement.DIGESTS)
+        if not results.has(Statement.DIGESTS):
+            return None
+        before = DigestSample(view.clock.monotonic(), cumulative(results.rows(Statement.DIGESTS)))
+        view.history.add_digests(before)
+    age = view.clock.monotonic() - before.at
+    if age < SHORTEST_WINDOW:
+        await asyncio.sleep(SHORTEST_WINDOW - age)
+    return before
+
+
+def _counted(
+    view: InstanceView, results: ResultSets, before: DigestSample, measured: float
+) -> tuple[list[diagnostics_pb2.QueryStats], list[entity_pb2.Limit]]:
+    rows = results.rows(Statement.DIGESTS)
+    queries = []
+    for delta in deltas(rows, before.counters):
+        known = view.texts.of_engine(delta.digest, delta.digest_text)
+        if not _is_system(delta.schema, known.tables):
+            queries.append(_stats(delta, known, measured))
+    lost = lost_calls(rows, before.counters)
+    return queries, [_table_full(lost)] if lost else []
+
+
+def _is_system(schema: str, tables: tuple[str, ...]) -> bool:
+    schemas = {table.partition(".")[0].lower() if "." in table else schema.lower() for table in tables}
+    if schemas:
+        return schemas <= SYSTEM_SCHEMAS
+    # Without a table and without a default schema: session settings, SHOW and the like.
+    return schema == "" or schema.lower() in SYSTEM_SCHEMAS
+
+
+def _stats(delta: DigestDelta, known: KnownStatement, measured: float) -> diagnostics_pb2.QueryStats:
+    counters = delta.counters
+    total = counters["total_picoseconds"] / _PICO
+    return diagnostics_pb2.QueryStats(
+        statement=known.proto(),
+        schema=delta.schema,
+        tables=_qualified(known.tables, delta.schema),
+        calls=counters["calls"],
+        calls_per_second=round(counters["calls"] / measured, 3),
+        total_seconds=round(total, 6),
+        average_seconds=round(total / counters["calls"], 6),
+        load=round(total / measured, 4),
+        rows_examined=counters["rows_examined"],
+        rows_sent=counters["rows_sent"],
+        rows_affected=counters["rows_affected"],
+        no_index_used=counters["no_index_used"],
+        temp_disk_tables=counters["temp_disk_tables"],
+        errors=counters["errors"],
+        lock_seconds=round(counters["lock_picoseconds"] / _PICO, 6),
+    )
+
+
+def _qualified(tables: tuple[str, ...], schema: str) -> list[str]:
+    return [table if "." in table or not schema else f"{schema}.{table}" for table in tables]
+
+
+def _table_full(lost: int) -> entity_pb2.Limit:
+    return entity_pb2.Limit(
+        source="statement_digests",
+        code="DIGEST_TABLE_FULL",
+        message=f"{lost} calls in the window are counted under no digest: the engine's table of digests is full.",
+        remedy="Raise performance_schema_digests_size, or TRUNCATE"
+        " performance_schema.events_statements_summary_by_digest.",
+    )
+
+
+def _sampled(view: InstanceView, now: float, window: float) -> tuple[list[diagnostics_pb2.QueryStats], float]:
+    samples = [sample for sample in view.history.activity if sample.at >= now - window]
+    if not samples:
+        return [], 0.0
+    measured = max(now - samples[0].at, 1.0)
+    seen: dict[tuple[str, str], list[RunningStatement]] = defaultdict(list)
+    for sample in samples:
+        for running in sample.running:
+            seen[(running.schema, running.digest)].append(running)
+    queries = [
+        _estimated(found, len(samples), measured)
+        for (schema, _), found in seen.items()
+        if not _is_system(schema, found[0].tables)
+    ]
+    return queries, measured
+
+
+def _estimated(found: list[RunningStatement], samples: int, measured: float) -> diagnostics_pb2.QueryStats:
+    """Little's law: sessions seen in a statement, averaged over the samples, times the span is the time spent in it."""
+    load = len(found) / samples
+    examined = _rows_examined(found)
+    return diagnostics_pb2.QueryStats(
+        statement=session_pb2.Statement(digest=found[0].digest, digest_text=found[0].text),
+        schema=found[0].schema,
+        tables=_qualified(found[0].tables, found[0].schema),
+        total_seconds=round(load * measured, 6),
+        load=round(load, 4),
+        rows_examined=examined,
+    )
+
+
+def _rows_examined(found: list[RunningStatement]) -> int:
+    """The most rows that each execution was seen to have read, summed; an execution starts when its time falls."""
+    most: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for running in found:
+        executions = most[running.connection_id]
+        rows = running.rows_examined or 0
+        if executions and running.seconds >= executions[-1][0]:
+            executions[-1] = (running.seconds, max(rows, executions[-1][1]))
+        else:
+            executions.append((running.seconds, rows))
+    return sum(rows for executions in most.values() for _, rows in executions)

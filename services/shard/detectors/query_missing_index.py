@@ -1,0 +1,129 @@
+"""`query.missing_index`: a statement that looks for few rows reads very many, without an index, and it matters."""
+
+from __future__ import annotations
+
+import re
+
+from libs.core.catalogue import AFFECTED, CAUSE
+from services.shard.citation import cite
+from services.shard.detectors.readings import Detection, Readings, entity, limit_codes
+from services.shard.view import timestamp
+from storex.common.v1 import entity_pb2
+from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
+
+KIND = "query.missing_index"
+TOOL = "list_top_queries"
+
+ROWS_PER_CALL = 1_000
+"""A call that reads fewer rows is quick without an index as well."""
+ROWS_PER_RESULT = 100
+"""So many rows read for each one returned or changed."""
+SHARE_WITHOUT_INDEX = 0.5
+"""Share of the calls that used no index."""
+LOAD = 0.05
+"""Sessions busy with the statement on average, below which it does not matter."""
+CRITICAL_LOAD = 1.0
+MOST_FINDINGS = 3
+
+_LOOKS_FOR_SOMETHING = re.compile(r"\b(?:WHERE|ON|USING|HAVING|LIMIT)\b", re.IGNORECASE)
+"""Without one of these a statement means to read everything: that is a heavy scan, and no index would help."""
+
+
+def detect(readings: Readings) -> Detection:
+    """A finding for each such statement, the one that costs most first."""
+    answer = readings.top_queries
+    if answer is None:
+        return Detection(not_checked=True, reason="The statements could not be read.")
+    if "SAMPLED_ONLY" in limit_codes(answer):
+        return Detection(not_checked=True, reason=_sampled_reason(answer))
+    guilty = [place for place, query in enumerate(answer.queries) if _lacks_index(query)][:MOST_FINDINGS]
+    findings = tuple(_finding(answer, place, readings) for place in guilty)
+    return Detection(findings, "" if findings else _clear(answer))
+
+
+def _lacks_index(query: diagnostics_pb2.QueryStats) -> bool:
+    results = max(1, query.rows_sent + query.rows_affected)
+    return (
+        query.load >= LOAD
+        and query.no_index_used >= SHARE_WITHOUT_INDEX * query.calls
+        and query.rows_examined >= ROWS_PER_CALL * query.calls
+        and query.rows_examined >= ROWS_PER_RESULT * results
+        and _LOOKS_FOR_SOMETHING.search(query.statement.digest_text) is not None
+    )
+
+
+def _clear(answer: diagnostics_pb2.ListTopQueriesResponse) -> str:
+    if not answer.queries:
+        return f"No statement ended in the last {answer.window_seconds:.0f} s."
+    unindexed = [query for query in answer.queries if query.no_index_used]
+    if not unindexed:
+        return f"Each of the {len(answer.queries)} costliest statements of {answer.window_seconds:.0f} s used an index."
+    worst = max(unindexed, key=lambda query: query.load)
+    per_call = worst.rows_examined / max(1, worst.calls)
+    return (
+        f"The costliest statement without an index keeps {worst.load:.3f} sessions busy and reads {per_call:.0f} rows"
+        " a call."
+    )
+
+
+def _sampled_reason(answer: diagnostics_pb2.ListTopQueriesResponse) -> str:
+    reason = "Without statement digests it is not known how many rows a statement reads, or whether it used an index."
+    if answer.queries:
+        busiest = answer.queries[0]
+        reason += f" The busiest statement by samples is {busiest.statement.digest}, with load {busiest.load:.2f}."
+    return reason
+
+
+def _finding(answer: diagnostics_pb2.ListTopQueriesResponse, place: int, readings: Readings) -> finding_pb2.Finding:
+    query = answer.queries[place]
+    per_call = query.rows_examined / max(1, query.calls)
+    results = (query.rows_sent + query.rows_affected) / max(1, query.calls)
+    finding = finding_pb2.Finding(
+        kind=KIND,
+        severity=finding_pb2.SEVERITY_CRITICAL if query.load >= CRITICAL_LOAD else finding_pb2.SEVERITY_WARNING,
+        confidence=0.95 if query.no_index_used >= 0.95 * query.calls else 0.8,
+        summary=(
+            f"A statement on {' and '.join(query.tables) or 'an unknown table'} reads {per_call:.0f} rows a call to"
+            f" return or change {results:.1f}, without an index, {query.calls_per_second:.1f} times a second."
+        ),
+        entities=_entities(query),
+        evidence=_evidence(answer, place),
+        impact=query.load,
+    )
+    onset = _first_seen(query, readings)
+    if onset is not None:
+        finding.onset.CopyFrom(timestamp(onset))
+    return finding
+
+
+def _entities(query: diagnostics_pb2.QueryStats) -> list[entity_pb2.Entity]:
+    found = [entity(CAUSE, "statement_digest", query.statement.digest)]
+    found += [entity(AFFECTED, "table", table) for table in query.tables]
+    return [*found, entity(AFFECTED, "schema", query.schema)] if query.schema else found
+
+
+def _evidence(answer: diagnostics_pb2.ListTopQueriesResponse, place: int) -> list[entity_pb2.Evidence]:
+    at = f"queries[{place}]"
+    return [
+        cite(TOOL, answer, f"{at}.{path}", statement)
+        for path, statement in (
+            ("statement.digest", "The statement."),
+            ("rows_examined", "Rows that it read in the window."),
+            ("rows_sent", "Rows that it returned in the window."),
+            ("no_index_used", "Calls in the window that used no index."),
+            ("calls", "Calls in the window."),
+            ("load", "Sessions busy with it, on average."),
+            ("average_seconds", "Average time of a call."),
+        )
+    ] + [cite(TOOL, answer, "window_seconds", "The window that this was measured over.")]
+
+
+def _first_seen(query: diagnostics_pb2.QueryStats, readings: Readings) -> float | None:
+    """When the digest first appeared, where that was after the sampling began; else not known."""
+    key = (query.schema, query.statement.digest)
+    before: float | None = None
+    for sample in readings.history.digests:
+        if key in sample.counters:
+            return None if before is None else readings.now - (readings.at - sample.at)
+        before = sample.at
+    return readings.now if before is not None else None

@@ -1,0 +1,12 @@
+"""The detectors, each once."""
+
+from __future__ import annotations
+
+from services.shard.detectors import connections_leak, lock_row_blocker, query_missing_index
+from services.shard.detectors.readings import Detector
+
+DETECTORS: tuple[Detector, ...] = (
+    Detector(lock_row_blocker.KIND, ("get_lock_waits",), lock_row_blocker.detect),
+    Detector(query_missing_index.KIND, ("list_top_queries",), query_missing_index.detect),
+    Detector(connections_leak.KIND, ("get_connections",), connections_leak.detect),
+)

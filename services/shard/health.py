@@ -1,0 +1,130 @@
+"""The health of one instance: collect, detect, relate the findings to each other, rank them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+
+from libs.core.catalogue import CATALOGUE, CAUSE
+from libs.core.errors import Reason, StorexError
+from services.shard.collectors.registry import COLLECTORS
+from services.shard.detectors.readings import Detection, Detector, Readings
+from services.shard.detectors.registry import DETECTORS
+from services.shard.unreachable import limit_of
+from services.shard.view import InstanceView
+from storex.common.v1 import entity_pb2
+from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
+
+QUERY_WINDOW = 20
+"""The window that statements are judged over, in seconds: short enough to see at once what has just begun."""
+
+LONGEST_LOOK = 3.5
+"""For how long what has only just begun is looked at again before the answer is given, in seconds."""
+
+REQUESTS: dict[str, Message] = {
+    "get_lock_waits": diagnostics_pb2.GetLockWaitsRequest(),
+    "list_top_queries": diagnostics_pb2.ListTopQueriesRequest(window=Duration(seconds=QUERY_WINDOW), page_size=50),
+    "get_connections": diagnostics_pb2.GetConnectionsRequest(),
+}
+"""How each tool is asked for what detectors read."""
+
+
+async def assess(
+    view: InstanceView, labels: Mapping[str, str], detectors: Sequence[Detector] = DETECTORS
+) -> diagnostics_pb2.InstanceHealth:
+    """Everything the detectors find; a server that does not answer is a limit, and its checks say so."""
+    began, began_at = view.clock.now(), view.clock.monotonic()
+    readings = await _read(view, _tools(detectors), None)
+    detections = {detector.kind: _detect(detector, readings) for detector in detectors}
+    while (pause := max((found.look_again for found in detections.values()), default=0.0)) > 0.0:
+        if view.clock.monotonic() + pause - began_at > LONGEST_LOOK:
+            break
+        await asyncio.sleep(pause)
+        undecided = [detector for detector in detectors if detections[detector.kind].look_again]
+        readings = await _read(view, _tools(undecided), readings)
+        detections |= {detector.kind: _detect(detector, readings) for detector in undecided}
+    return diagnostics_pb2.InstanceHealth(
+        observation=view.observation(began, None, *_limits(readings)),
+        findings=rank([finding for detection in detections.values() for finding in detection.findings]),
+        checks=[_check(detector, detections[detector.kind]) for detector in detectors],
+        labels=dict(labels),
+    )
+
+
+def _tools(detectors: Sequence[Detector]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tool for detector in detectors for tool in detector.tools))
+
+
+async def _read(view: InstanceView, tools: Sequence[str], before: Readings | None) -> Readings:
+    """Fresh answers of these tools beside those from `before`."""
+    outcomes = dict(zip(tools, await asyncio.gather(*(_collect(view, tool) for tool in tools)), strict=True))
+    known = {} if before is None else {**before.answers, **before.failures}
+    merged = {**known, **outcomes}
+    return Readings(
+        answers={tool: found for tool, found in merged.items() if isinstance(found, Message)},
+        failures={tool: found for tool, found in merged.items() if isinstance(found, StorexError)},
+        history=view.history,
+        at=view.clock.monotonic(),
+        now=view.clock.now(),
+    )
+
+
+async def _collect(view: InstanceView, tool: str) -> Message | StorexError:
+    try:
+        answer: Message = await COLLECTORS[tool](view, REQUESTS[tool])
+    except StorexError as error:
+        if error.reason is Reason.CANCELLED:
+            raise
+        return error
+    return answer
+
+
+def _detect(detector: Detector, readings: Readings) -> Detection:
+    failed = next((readings.failures[tool] for tool in detector.tools if tool in readings.failures), None)
+    if failed is not None:
+        return Detection(not_checked=True, reason=failed.public_message)
+    return detector.detect(readings)
+
+
+def _check(detector: Detector, detection: Detection) -> finding_pb2.Check:
+    if detection.findings:
+        return finding_pb2.Check(kind=detector.kind, result=finding_pb2.CHECK_RESULT_FOUND)
+    result = finding_pb2.CHECK_RESULT_NOT_CHECKED if detection.not_checked else finding_pb2.CHECK_RESULT_CLEAR
+    return finding_pb2.Check(kind=detector.kind, result=result, reason=detection.reason)
+
+
+def _limits(readings: Readings) -> list[entity_pb2.Limit]:
+    limits = [limit_of(failure) for failure in readings.failures.values()]
+    for answer in readings.answers.values():
+        limits += getattr(answer, "observation").limits  # noqa: B009 - every answer has one
+    return list({(limit.source, limit.code): limit for limit in limits}.values())
+
+
+def rank(findings: Sequence[finding_pb2.Finding]) -> list[finding_pb2.Finding]:
+    """The findings worst first, with ids, and with what each explains; what another one explains comes after it."""
+    ordered = sorted(findings, key=_badness, reverse=True)
+    for number, finding in enumerate(ordered, 1):
+        finding.id = f"f{number}"
+    for cause in ordered:
+        cause.explains.extend(effect.id for effect in ordered if effect is not cause and _explains(cause, effect))
+    explained = {effect for cause in ordered for effect in cause.explains}
+    return [f for f in ordered if f.id not in explained] + [f for f in ordered if f.id in explained]
+
+
+def _badness(finding: finding_pb2.Finding) -> tuple[int, float, int, float]:
+    entry = CATALOGUE.get(finding.kind)
+    return (finding.severity, finding.impact, entry.precedence if entry else 0, finding.confidence)
+
+
+def _explains(cause: finding_pb2.Finding, effect: finding_pb2.Finding) -> bool:
+    """A statement that searches long for its rows keeps the locks that it takes for as long."""
+    if (cause.kind, effect.kind) != ("query.missing_index", "lock.row_blocker"):
+        return False
+    return bool(_digests(cause) & _digests(effect))
+
+
+def _digests(finding: finding_pb2.Finding) -> set[str]:
+    return {found.value for found in finding.entities if found.role == CAUSE and found.type == "statement_digest"}

@@ -1,0 +1,98 @@
+"""The instances that this shard serves, each with its executor, sampler and history, in step with the inventory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from libs.config import InstanceConfig, RegionConfig
+from libs.core.clock import Clock
+from libs.core.names import WILDCARD, ResourceName
+from libs.core.resources import Resource
+from services.shard.mysql.connection import Login
+from services.shard.mysql.executor import InstanceExecutor
+from services.shard.mysql.source import LiveSource
+from services.shard.sampler.history import History
+from services.shard.sampler.sampler import Sampler
+from services.shard.statement_texts import StatementTexts
+from services.shard.view import InstanceView
+
+
+class Instance:
+    """One database server and all that the shard keeps for it. Made on the event loop; `close` ends its work."""
+
+    def __init__(self, config: InstanceConfig, clock: Clock) -> None:
+        self.config = config
+        self.executor = InstanceExecutor(self._login, clock)
+        source, history, texts = LiveSource(self.executor, clock), History(), StatementTexts()
+        self.view = InstanceView(config.resource_name, source, history, texts, clock)
+        self.sampler = Sampler(str(config.resource_name), source, history, texts, clock)
+        self._sampling = asyncio.create_task(self.sampler.run())
+
+    async def close(self) -> None:
+        """Stop sampling and end the sessions."""
+        self._sampling.cancel()
+        await asyncio.gather(self._sampling, return_exceptions=True)
+        await self.executor.close()
+
+    def _login(self) -> Login:
+        """Read anew each time, so that a rotated password works at once. Raises ConfigError."""
+        config = self.config
+        return Login(config.host, config.port, config.user, config.password(), config.tls)
+
+
+class Instances:
+    """The shard's instances by name: the directory that calls are authorised against, and what serves them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._region: RegionConfig | None = None
+        self._instances: dict[str, Instance] = {}
+
+    @property
+    def region(self) -> RegionConfig:
+        """The region as the inventory has it now."""
+        if self._region is None:
+            raise RuntimeError("no inventory has been taken in yet")
+        return self._region
+
+    async def take_in(self, region: RegionConfig) -> None:
+        """Start what is new, end what is gone, and give what stayed its newest settings."""
+        self._region = region
+        gone = [name for name in self._instances if name not in region.instances]
+        closing = [self._instances.pop(name) for name in gone]
+        for name, config in region.instances.items():
+            known = self._instances.get(name)
+            if known is None:
+                self._instances[name] = Instance(config, self._clock)
+            elif (known.config.host, known.config.port) != (config.host, config.port):
+                closing.append(known)  # another server: what was remembered of the old one is not about it
+                self._instances[name] = Instance(config, self._clock)
+            else:
+                known.config = config
+        await asyncio.gather(*(instance.close() for instance in closing))
+
+    async def close(self) -> None:
+        """End all of them."""
+        closing, self._instances = list(self._instances.values()), {}
+        await asyncio.gather(*(instance.close() for instance in closing))
+
+    def get(self, name: ResourceName) -> Instance | None:
+        """The instance of that name."""
+        return self._instances.get(name.instance or "") if name.region == self.region.name else None
+
+    def instance(self, name: ResourceName) -> Resource | None:
+        """What policy knows of the instance of that name; see ResourceDirectory."""
+        found = self.get(name)
+        return None if found is None else self.region.resource(found.config)
+
+    def within(self, name: ResourceName) -> Sequence[Resource]:
+        """What policy knows of every instance that the name covers; see ResourceDirectory."""
+        if not self.knows_region(name.region) and name.region != WILDCARD:
+            return []
+        resources = [self.region.resource(found.config) for _, found in sorted(self._instances.items())]
+        return [resource for resource in resources if name.covers(resource.name)]
+
+    def knows_region(self, region: str) -> bool:
+        """Whether that is this shard's region; see ResourceDirectory."""
+        return region == self.region.name

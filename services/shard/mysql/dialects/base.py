@@ -1,0 +1,112 @@
+"""What a dialect is, and the statements that read the same in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from services.shard.mysql.features import Capabilities, Feature
+from services.shard.mysql.statements import NEEDS, ROW_CAPS, Statement
+
+Sql = str | Callable[[Capabilities], str]
+"""A statement's text, or how to choose it by what the server offers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """An engine's way of saying things."""
+
+    engine: str
+    session_settings: tuple[str, ...]
+    """Statements that limit a session, right after it is opened."""
+    statement_limit: Callable[[float], str]
+    """The setting that limits each following statement, in seconds."""
+    statements: Mapping[Statement, Sql]
+    probes: Mapping[Feature, Sql]
+    """A statement per feature. Where the feature is missing it fails, or, if it is a SELECT, returns no row."""
+    extra_needs: Mapping[Statement, tuple[Feature, ...]] = field(default_factory=dict)
+
+    def sql(self, statement: Statement, capabilities: Capabilities) -> str:
+        """The statement's text for a server, bounded to the rows that are read of it at most."""
+        text = _text(self.statements[statement], capabilities)
+        return f"{text} LIMIT {ROW_CAPS[statement]}" if statement in ROW_CAPS else text
+
+    def probe(self, feature: Feature, capabilities: Capabilities) -> str:
+        """The text of the statement that shows whether the feature is there; of `capabilities` it reads the version."""
+        return _text(self.probes[feature], capabilities)
+
+    def needs(self, statement: Statement) -> tuple[Feature, ...]:
+        """The features that the statement needs on this engine."""
+        return NEEDS.get(statement, ()) + self.extra_needs.get(statement, ())
+
+
+def _text(sql: Sql, capabilities: Capabilities) -> str:
+    return sql if isinstance(sql, str) else sql(capabilities)
+
+
+COMMON_SESSION_SETTINGS = (
+    "SET SESSION TRANSACTION READ ONLY",
+    # A diagnostic never queues behind a lock that it may have been sent to diagnose.
+    "SET SESSION lock_wait_timeout = 1, SESSION innodb_lock_wait_timeout = 1",
+    "SET SESSION time_zone = '+00:00', SESSION wait_timeout = 120, SESSION net_write_timeout = 10",
+)
+
+COMMON_STATEMENTS: dict[Statement, Sql] = {
+    Statement.GLOBAL_STATUS: "SHOW GLOBAL STATUS",
+    Statement.GLOBAL_VARIABLES: "SHOW GLOBAL VARIABLES",
+    Statement.INNODB_STATUS: "SHOW ENGINE INNODB STATUS",
+    Statement.PROGRAMS: (
+        "SELECT processlist_id AS connection_id, attr_value AS program FROM performance_schema.session_connect_attrs"
+        " WHERE attr_name = 'program_name'"
+    ),
+    Statement.SESSION_STATEMENTS: (
+        "SELECT t.processlist_id AS connection_id, s.digest AS digest, LEFT(s.digest_text, 4096) AS digest_text,"
+        " s.end_event_id IS NOT NULL AS ended"
+        " FROM performance_schema.threads t JOIN performance_schema.events_statements_current s"
+        " ON s.thread_id = t.thread_id AND (s.nesting_event_level = 0 OR s.nesting_event_level IS NULL)"
+        " WHERE t.processlist_id IS NOT NULL AND s.digest IS NOT NULL"
+    ),
+    Statement.TRANSACTIONS: (
+        "SELECT trx_id AS transaction_id, trx_state AS state, trx_mysql_thread_id AS connection_id,"
+        " TIMESTAMPDIFF(MICROSECOND, trx_started, NOW(6)) / 1e6 AS age_seconds,"
+        " TIMESTAMPDIFF(MICROSECOND, trx_wait_started, NOW(6)) / 1e6 AS wait_seconds,"
+        " trx_rows_locked AS rows_locked, trx_rows_modified AS rows_modified, trx_tables_locked AS tables_locked,"
+        " trx_isolation_level AS isolation_level"
+        " FROM information_schema.innodb_trx"
+    ),
+    Statement.METADATA_LOCKS: (
+        "SELECT l.object_type AS object_type, l.object_schema AS schema_name, l.object_name AS object_name,"
+        " l.lock_type AS lock_type, l.lock_status AS lock_status, t.processlist_id AS connection_id"
+        " FROM (SELECT DISTINCT object_type, object_schema, object_name FROM performance_schema.metadata_locks"
+        " WHERE lock_status = 'PENDING') p"
+        " JOIN performance_schema.metadata_locks l ON l.object_type = p.object_type"
+        " AND l.object_schema <=> p.object_schema AND l.object_name <=> p.object_name"
+        " JOIN performance_schema.threads t ON t.thread_id = l.owner_thread_id"
+        " WHERE t.processlist_id IS NOT NULL"
+    ),
+    Statement.DIGESTS: (
+        "SELECT schema_name, digest, LEFT(digest_text, 1024) AS digest_text, count_star AS calls,"
+        " sum_timer_wait AS total_picoseconds, sum_lock_time AS lock_picoseconds, sum_errors AS errors,"
+        " sum_rows_affected AS rows_affected, sum_rows_sent AS rows_sent, sum_rows_examined AS rows_examined,"
+        " sum_created_tmp_disk_tables AS temp_disk_tables, sum_no_index_used AS no_index_used"
+        " FROM performance_schema.events_statements_summary_by_digest"
+    ),
+}
+
+COMMON_PROBES: dict[Feature, Sql] = {
+    Feature.PROCESS_PRIVILEGE: "SELECT COUNT(*) FROM information_schema.innodb_trx",
+    Feature.PERFORMANCE_SCHEMA: "SELECT 1 FROM DUAL WHERE @@global.performance_schema = 1",
+    Feature.PERFORMANCE_SCHEMA_PRIVILEGE: (
+        "SELECT 1 FROM (SELECT COUNT(*) FROM performance_schema.threads WHERE 1 = 0) t"
+    ),
+    Feature.STATEMENT_DIGESTS: (
+        "SELECT 1 FROM performance_schema.setup_consumers WHERE name = 'statements_digest' AND enabled = 'YES'"
+    ),
+    Feature.SESSION_STATEMENTS: (
+        "SELECT 1 FROM performance_schema.setup_consumers WHERE name = 'events_statements_current' AND enabled = 'YES'"
+    ),
+    Feature.METADATA_LOCKS: (
+        "SELECT 1 FROM performance_schema.setup_instruments"
+        " WHERE name = 'wait/lock/metadata/sql/mdl' AND enabled = 'YES'"
+    ),
+}

@@ -1,0 +1,37 @@
+"""MariaDB 10.6 and later."""
+
+from __future__ import annotations
+
+from services.shard.mysql.dialects.base import COMMON_PROBES, COMMON_SESSION_SETTINGS, COMMON_STATEMENTS, Dialect
+from services.shard.mysql.features import Feature
+from services.shard.mysql.statements import Statement
+
+MARIADB = Dialect(
+    engine="MariaDB",
+    session_settings=COMMON_SESSION_SETTINGS,
+    statement_limit=lambda seconds: f"SET SESSION max_statement_time = {seconds:.3f}",
+    statements={
+        **COMMON_STATEMENTS,
+        Statement.SERVER: (
+            "SELECT VERSION() AS version, @@global.performance_schema AS performance_schema,"
+            " @@global.read_only AS read_only, @@global.max_connections AS max_connections"
+        ),
+        Statement.PROCESSES: (
+            "SELECT id AS connection_id, user, host, db AS schema_name, command, state, time_ms / 1000 AS seconds,"
+            " LEFT(info, 16384) AS info, examined_rows AS rows_examined"
+            " FROM information_schema.processlist"
+        ),
+        Statement.ROW_LOCK_WAITS: (
+            "SELECT requesting_trx_id AS waiting_transaction_id, blocking_trx_id AS blocking_transaction_id,"
+            " requested_lock_id AS waiting_lock_id, blocking_lock_id"
+            " FROM information_schema.innodb_lock_waits"
+        ),
+        # Holds only locks that somebody waits for or waits with.
+        Statement.ROW_LOCKS: (
+            "SELECT lock_id, lock_mode, lock_type, NULL AS schema_name, lock_table AS table_name,"
+            " lock_index AS index_name FROM information_schema.innodb_locks"
+        ),
+        Statement.REPLICA_STATUS: "SHOW ALL SLAVES STATUS",
+    },
+    probes={**COMMON_PROBES, Feature.REPLICATION_PRIVILEGE: "SHOW ALL SLAVES STATUS"},
+)

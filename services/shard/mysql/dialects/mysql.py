@@ -1,0 +1,64 @@
+"""MySQL 8.0 to 9.x."""
+
+from __future__ import annotations
+
+from services.shard.mysql.dialects.base import COMMON_PROBES, COMMON_SESSION_SETTINGS, COMMON_STATEMENTS, Dialect
+from services.shard.mysql.features import Capabilities, Feature
+from services.shard.mysql.statements import Statement
+
+
+def _processes(capabilities: Capabilities) -> str:
+    """From performance_schema where it can be read: the other table takes the lock on all threads while it is read."""
+    if capabilities.has(Feature.PERFORMANCE_SCHEMA_PRIVILEGE) and capabilities.has(Feature.PERFORMANCE_SCHEMA):
+        return (
+            "SELECT processlist_id AS connection_id, processlist_user AS user, processlist_host AS host,"
+            " processlist_db AS schema_name, processlist_command AS command, processlist_state AS state,"
+            " processlist_time AS seconds, LEFT(processlist_info, 16384) AS info, NULL AS rows_examined"
+            " FROM performance_schema.threads"
+            " WHERE processlist_id IS NOT NULL AND type = 'FOREGROUND'"
+        )
+    return (
+        "SELECT id AS connection_id, user, host, db AS schema_name, command, state, time AS seconds,"
+        " LEFT(info, 16384) AS info, NULL AS rows_examined"
+        " FROM information_schema.processlist"
+    )
+
+
+def _replica_status(capabilities: Capabilities) -> str:
+    return "SHOW REPLICA STATUS" if capabilities.version_number >= (8, 0, 22) else "SHOW SLAVE STATUS"
+
+
+MYSQL = Dialect(
+    engine="MySQL",
+    session_settings=COMMON_SESSION_SETTINGS,
+    # Limits SELECT only; SHOW is bounded by the socket's time-out and by KILL.
+    statement_limit=lambda seconds: f"SET SESSION max_execution_time = {max(1, round(seconds * 1000))}",
+    statements={
+        **COMMON_STATEMENTS,
+        Statement.SERVER: (
+            "SELECT VERSION() AS version, @@global.performance_schema AS performance_schema,"
+            " @@global.read_only AS read_only, @@global.max_connections AS max_connections"
+        ),
+        Statement.PROCESSES: _processes,
+        Statement.ROW_LOCK_WAITS: (
+            "SELECT requesting_engine_transaction_id AS waiting_transaction_id,"
+            " blocking_engine_transaction_id AS blocking_transaction_id,"
+            " requesting_engine_lock_id AS waiting_lock_id, blocking_engine_lock_id AS blocking_lock_id"
+            " FROM performance_schema.data_lock_waits"
+        ),
+        # data_locks may hold millions of rows; by lock id it is looked up, not scanned.
+        Statement.ROW_LOCKS: (
+            "SELECT l.engine_lock_id AS lock_id, l.lock_mode AS lock_mode, l.lock_type AS lock_type,"
+            " l.object_schema AS schema_name, l.object_name AS table_name, l.index_name AS index_name"
+            " FROM (SELECT requesting_engine_lock_id AS lock_id, engine FROM performance_schema.data_lock_waits"
+            " UNION SELECT blocking_engine_lock_id, engine FROM performance_schema.data_lock_waits) w"
+            " JOIN performance_schema.data_locks l ON l.engine_lock_id = w.lock_id AND l.engine = w.engine"
+        ),
+        Statement.REPLICA_STATUS: _replica_status,
+    },
+    probes={**COMMON_PROBES, Feature.REPLICATION_PRIVILEGE: _replica_status},
+    extra_needs={
+        Statement.ROW_LOCK_WAITS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
+        Statement.ROW_LOCKS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
+    },
+)

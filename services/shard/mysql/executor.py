@@ -1,0 +1,163 @@
+"""The two worker threads of one instance, so that a hung database costs its own calls and nobody else's.
+
+At most two sessions are open at a time, and a third for a moment to KILL what was given up. A call that is cancelled,
+or whose time is up, ends the statement that runs on its behalf.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pymysql
+
+from libs.config import ConfigError
+from libs.core.clock import Clock
+from libs.core.errors import Reason, StorexError
+from services.shard.mysql.breaker import CircuitBreaker
+from services.shard.mysql.connection import Claim, Connection, Login, SessionLimits
+from services.shard.mysql.errors import is_lost, translate
+
+T = TypeVar("T")
+
+CONNECTIONS = 2
+"""Sessions with one database at a time."""
+QUEUE = 32
+"""Calls that may wait for one of them."""
+
+log = logging.getLogger(__name__)
+
+
+class InstanceExecutor:
+    """Runs blocking work on sessions of one database.
+
+    `login` is asked before each use, so that a changed address or password takes effect at once; it may raise
+    ConfigError.
+    """
+
+    def __init__(self, login: Callable[[], Login], clock: Clock, limits: SessionLimits | None = None) -> None:
+        self._login = login
+        self._limits = limits or SessionLimits()
+        self._breaker = CircuitBreaker(clock)
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="storex-db")
+        self._killers = ThreadPoolExecutor(1, thread_name_prefix="storex-kill")
+        self._lock = threading.Lock()
+        self._idle: list[Connection] = []
+        self._pending = 0
+        self._tried: Login | None = None
+
+    async def run(self, work: Callable[[Connection], T], *, seconds: float | None = None) -> T:
+        """Run `work` on a session, for `seconds` at most (the statement limit unless given).
+
+        Raises StorexError: DATABASE_BUSY when too many calls wait, DATABASE_TIMEOUT when the time is up, or what
+        the driver's error translates to.
+        """
+        if self._pending >= CONNECTIONS + QUEUE:
+            raise StorexError(Reason.DATABASE_BUSY)
+        allowed = self._limits.connect + self._limits.statement if seconds is None else seconds
+        claim = Claim()
+        self._pending += 1
+        future = asyncio.get_running_loop().run_in_executor(self._threads, self._perform, work, claim, allowed)
+        future.add_done_callback(self._finished)
+        try:
+            async with asyncio.timeout(allowed):
+                return await asyncio.shield(future)
+        except TimeoutError as error:
+            self._abandon(claim)
+            failure = translate(error)
+            self._breaker.failed(failure)
+            raise failure from None
+        except asyncio.CancelledError:
+            self._abandon(claim)
+            raise
+
+    async def close(self) -> None:
+        """End all sessions; work that still runs is given the time of its limits."""
+        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
+        await asyncio.to_thread(self._killers.shutdown, wait=True)
+        for connection in self._idle:
+            await asyncio.to_thread(connection.close)
+        self._idle.clear()
+
+    def _finished(self, future: asyncio.Future[T]) -> None:
+        self._pending -= 1
+        if not future.cancelled():
+            future.exception()  # an abandoned failure has been told already
+
+    def _perform(self, work: Callable[[Connection], T], claim: Claim, seconds: float) -> T:
+        try:
+            return self._on_session(work, claim, seconds)
+        except (pymysql.MySQLError, OSError, ConfigError) as error:
+            failure = translate(error)
+            if not claim.condemned:  # else it was ended from here
+                self._breaker.failed(failure)
+            raise failure from error
+
+    def _on_session(self, work: Callable[[Connection], T], claim: Claim, seconds: float) -> T:
+        login = self._login()
+        if login != self._tried:  # what was wrong with the old one says nothing about the new one
+            self._tried = login
+            self._breaker.succeeded()
+        self._breaker.check()
+        connection, reused = self._take(login)
+        try:
+            return self._use(connection, work, claim, seconds)
+        except pymysql.MySQLError as error:
+            if not (reused and is_lost(error)):
+                raise
+        return self._use(Connection(login, self._limits), work, claim, seconds)
+
+    def _use(self, connection: Connection, work: Callable[[Connection], T], claim: Claim, seconds: float) -> T:
+        reusable = False
+        try:
+            if not claim.take(connection):
+                raise StorexError(Reason.CANCELLED)
+            connection.limit(seconds)
+            result = work(connection)
+            reusable = True
+        finally:
+            reusable = claim.release() and reusable
+            self._give_back(connection, reusable)
+        self._breaker.succeeded()
+        return result
+
+    def _take(self, login: Login) -> tuple[Connection, bool]:
+        with self._lock:
+            stale = [connection for connection in self._idle if connection.login != login]
+            self._idle = [connection for connection in self._idle if connection.login == login]
+            found = self._idle.pop() if self._idle else None
+        for connection in stale:
+            connection.close()
+        return (found, True) if found else (Connection(login, self._limits), False)
+
+    def _give_back(self, connection: Connection, reusable: bool) -> None:
+        if reusable:
+            with self._lock:
+                self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _abandon(self, claim: Claim) -> None:
+        connection = claim.condemn()
+        if connection is not None:
+            with contextlib.suppress(RuntimeError):  # closing: the threads are gone, and the session with them
+                self._killers.submit(self._kill, connection)
+
+    def _kill(self, victim: Connection) -> None:
+        try:
+            killer = Connection(victim.login, self._limits)
+        except (pymysql.MySQLError, OSError) as error:
+            fields = {"reason": translate(error).reason.name}
+            log.warning("could not connect to end an abandoned statement", extra={"fields": fields})
+            return
+        try:
+            killer.kill(victim.connection_id)
+        except (pymysql.MySQLError, OSError):
+            pass  # it has ended by itself
+        finally:
+            killer.close()

@@ -1,0 +1,81 @@
+"""The catalogue of statements: nothing else is ever sent to a database, apart from session settings and KILL.
+
+A dialect gives each its SQL with the columns named here, so that a collector reads the same rows from any engine, and
+a recorded world can be replayed in place of a live one.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from services.shard.mysql.features import Feature
+
+
+class Statement(Enum):
+    """A catalogued statement; the value is its name in recordings and limits."""
+
+    SERVER = "server"
+    """One row: version, performance_schema, read_only, max_connections."""
+    GLOBAL_STATUS = "global_status"
+    """Rows of `variable_name`, `value`: SHOW GLOBAL STATUS."""
+    GLOBAL_VARIABLES = "global_variables"
+    """Rows of `variable_name`, `value`: SHOW GLOBAL VARIABLES."""
+    PROCESSES = "processes"
+    """connection_id, user, host, schema_name, command, state, seconds, info (its first 16 Ki characters: the rest
+    counts as unfinished), rows_examined (None if not kept)."""
+    PROGRAMS = "programs"
+    """connection_id, program: from the connection attributes."""
+    SESSION_STATEMENTS = "session_statements"
+    """connection_id, digest, digest_text, ended (0 or 1): the current or last statement of each session."""
+    TRANSACTIONS = "transactions"
+    """transaction_id, state, age_seconds, wait_seconds, connection_id, rows_locked, rows_modified, tables_locked,
+    isolation_level: information_schema.INNODB_TRX."""
+    ROW_LOCK_WAITS = "row_lock_waits"
+    """waiting_transaction_id, blocking_transaction_id, waiting_lock_id, blocking_lock_id."""
+    ROW_LOCKS = "row_locks"
+    """lock_id, lock_mode, lock_type, schema_name, table_name, index_name, of locks that take part in a wait."""
+    METADATA_LOCKS = "metadata_locks"
+    """object_type, schema_name, object_name, lock_type, lock_status, connection_id, of objects waited for."""
+    INNODB_STATUS = "innodb_status"
+    """One row with the monitor's text in `status`."""
+    DIGESTS = "digests"
+    """schema_name, digest, digest_text and the counters of `DIGEST_COUNTERS`, times in picoseconds."""
+    REPLICA_STATUS = "replica_status"
+    """A row for each replication channel."""
+
+
+DIGEST_COUNTERS = (
+    "calls",
+    "total_picoseconds",
+    "lock_picoseconds",
+    "errors",
+    "rows_affected",
+    "rows_sent",
+    "rows_examined",
+    "temp_disk_tables",
+    "no_index_used",
+)
+"""The counters of `Statement.DIGESTS`, in this order in samples."""
+
+NEEDS: dict[Statement, tuple[Feature, ...]] = {
+    Statement.PROGRAMS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
+    Statement.SESSION_STATEMENTS: (Feature.SESSION_STATEMENTS,),
+    Statement.TRANSACTIONS: (Feature.PROCESS_PRIVILEGE,),
+    Statement.ROW_LOCK_WAITS: (Feature.PROCESS_PRIVILEGE,),
+    Statement.ROW_LOCKS: (Feature.PROCESS_PRIVILEGE,),
+    Statement.METADATA_LOCKS: (Feature.METADATA_LOCKS,),
+    Statement.INNODB_STATUS: (Feature.PROCESS_PRIVILEGE,),
+    Statement.DIGESTS: (Feature.STATEMENT_DIGESTS,),
+    Statement.REPLICA_STATUS: (Feature.REPLICATION_PRIVILEGE,),
+}
+"""What each statement needs; a dialect may add to it."""
+
+ROW_CAPS: dict[Statement, int] = {
+    **dict.fromkeys(
+        (Statement.PROCESSES, Statement.PROGRAMS, Statement.SESSION_STATEMENTS, Statement.TRANSACTIONS), 20_000
+    ),
+    # Pairs grow with the square of the sessions that wait for one row.
+    **dict.fromkeys((Statement.ROW_LOCK_WAITS, Statement.ROW_LOCKS, Statement.METADATA_LOCKS), 20_000),
+    Statement.DIGESTS: 20_000,
+}
+"""How many rows are read at most; more are a limit of the answer."""

@@ -1,0 +1,1 @@
+"""Looks at every instance every second or so, and remembers what it saw, so that rates and growth can be told."""

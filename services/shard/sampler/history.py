@@ -1,0 +1,166 @@
+"""What one instance looked like lately: bounded rings of samples, each with the monotonic time it was taken at."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+Owner = tuple[str, str, str]
+"""User, host and program that a connection belongs to."""
+DigestKey = tuple[str, str]
+"""Schema and digest."""
+DigestCounters = tuple[int, ...]
+"""The counters of a digest in the order of `DIGEST_COUNTERS`."""
+
+KEEP_SECONDS = 900.0
+"""How far back samples reach."""
+DENSE_SECONDS = 120.0
+"""Within this span every digest sample is kept; older ones are thinned to one in `SPARSE_SECONDS`."""
+SPARSE_SECONDS = 60.0
+
+
+class _Sample(Protocol):
+    @property
+    def at(self) -> float: ...
+
+
+S = TypeVar("S", bound=_Sample)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSample:
+    """Global status counters."""
+
+    at: float
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestSample:
+    """The counters of every digest since the server started."""
+
+    at: float
+    counters: Mapping[DigestKey, DigestCounters]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSample:
+    """How many connections each owner had."""
+
+    at: float
+    counts: Mapping[Owner, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStatement:
+    """A statement that a sample of the process list caught running."""
+
+    schema: str
+    digest: str
+    text: str
+    tables: tuple[str, ...]
+    connection_id: int
+    seconds: float
+    rows_examined: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivitySample:
+    """The statements that ran at one moment."""
+
+    at: float
+    running: tuple[RunningStatement, ...]
+
+
+@dataclass(slots=True)
+class TrackedConnection:
+    """One connection since it was first seen; `reused` once it worked again after it had been idle."""
+
+    owner: Owner
+    first_seen: float
+    idle_since: float | None = None
+    reused: bool = False
+
+
+@dataclass(slots=True)
+class History:
+    """The samples of one instance, oldest first."""
+
+    status: deque[StatusSample] = field(default_factory=deque)
+    digests: deque[DigestSample] = field(default_factory=deque)
+    connections: deque[ConnectionSample] = field(default_factory=deque)
+    activity: deque[ActivitySample] = field(default_factory=deque)
+    tracked: dict[int, TrackedConnection] = field(default_factory=dict)
+
+    def add_status(self, sample: StatusSample) -> None:
+        """Append a status sample."""
+        if self.status and sample.values.get("Uptime", 0.0) < self.status[-1].values.get("Uptime", 0.0):
+            self.status.clear()  # the server was restarted: its counters began again
+        _append(self.status, sample, sample.at - KEEP_SECONDS)
+
+    def add_digests(self, sample: DigestSample) -> None:
+        """Append a digest sample, and thin those that have grown old."""
+        _append(self.digests, sample, sample.at - KEEP_SECONDS)
+        self._thin_digests(sample.at - DENSE_SECONDS)
+
+    def add_connections(self, sample: ConnectionSample) -> None:
+        """Append a sample of connections by owner."""
+        _append(self.connections, sample, sample.at - KEEP_SECONDS)
+
+    def add_activity(self, sample: ActivitySample) -> None:
+        """Append a sample of running statements."""
+        _append(self.activity, sample, sample.at - DENSE_SECONDS)
+
+    def track(self, at: float, seen: Iterable[tuple[int, Owner, bool, float]]) -> None:
+        """Note which connections exist: id, owner, whether idle, and for how many seconds in that state."""
+        alive: dict[int, TrackedConnection] = {}
+        for connection_id, owner, idle, seconds in seen:
+            known = self.tracked.get(connection_id)
+            if known is None or known.owner != owner:
+                known = TrackedConnection(owner, at)
+            if known.idle_since is None:
+                known.idle_since = at - seconds if idle else None
+            elif not idle or at - seconds > known.idle_since + _CLOCK_STEP:
+                known.reused = True
+            alive[connection_id] = known
+        self.tracked = alive
+
+    def digests_before(self, at: float, window: float) -> DigestSample | None:
+        """The newest sample at least `window` seconds before `at`, or else the oldest there is."""
+        return _before(self.digests, at - window)
+
+    def status_before(self, at: float, window: float) -> StatusSample | None:
+        """The newest status sample at least `window` seconds before `at`, or else the oldest there is."""
+        return _before(self.status, at - window)
+
+    def connections_before(self, at: float, window: float) -> ConnectionSample | None:
+        """The newest sample of connections at least `window` seconds before `at`, or else the oldest there is."""
+        return _before(self.connections, at - window)
+
+    def _thin_digests(self, dense_from: float) -> None:
+        kept: deque[DigestSample] = deque()
+        for sample in self.digests:
+            if sample.at >= dense_from or not kept or sample.at - kept[-1].at >= SPARSE_SECONDS:
+                kept.append(sample)
+        self.digests = kept
+
+
+_CLOCK_STEP = 1.5
+"""Servers tell idle time in whole seconds, some of them."""
+
+
+def _append(ring: deque[S], sample: S, oldest: float) -> None:
+    ring.append(sample)
+    while ring[0].at < oldest:
+        ring.popleft()
+
+
+def _before(ring: deque[S], at: float) -> S | None:
+    found: S | None = None
+    for sample in ring:
+        if found is not None and sample.at > at:
+            break
+        found = sample
+    return found

@@ -1,0 +1,165 @@
+"""Samples one instance: counters and sessions every second, digests as often as their cost allows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+
+from libs.core.clock import Clock
+from libs.core.errors import StorexError
+from services.shard.digest_window import cumulative
+from services.shard.mysql.connection import Row
+from services.shard.mysql.source import ResultSets, Source
+from services.shard.mysql.statements import Statement
+from services.shard.sampler.history import (
+    ActivitySample,
+    ConnectionSample,
+    DigestSample,
+    History,
+    Owner,
+    RunningStatement,
+    StatusSample,
+)
+from services.shard.sessions import IDLE, host_without_port, programs_of
+from services.shard.statement_texts import StatementTexts
+from services.shard.view import real, text, whole
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+DIGEST_SECONDS = (2.0, 30.0)
+"""Shortest and longest time between two samples of the digests."""
+DIGEST_SHARE = 0.01
+"""Largest share of time that reading the digests may take."""
+RETRY_SECONDS = (1.0, 10.0)
+"""Shortest and longest pause after a failure."""
+
+OWN_PROGRAM = "storex"
+SAMPLED_STATUS = frozenset(
+    {
+        "Uptime",
+        "Questions",
+        "Threads_connected",
+        "Threads_running",
+        "Connections",
+        "Aborted_clients",
+        "Connection_errors_max_connections",
+        "Innodb_buffer_pool_read_requests",
+        "Innodb_buffer_pool_reads",
+        "Innodb_row_lock_current_waits",
+        "Innodb_row_lock_waits",
+        "Innodb_row_lock_time",
+        "Innodb_history_list_length",
+    }
+)
+"""The counters that are kept; all of them would cost a hundred times the memory."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """Whether the instance answers, as its sampler sees it."""
+
+    answered_at: float | None = None
+    """Seconds since the epoch; None if it never answered."""
+    failure: StorexError | None = None
+    is_replica: bool | None = None
+
+
+class Sampler:
+    """Fills a history; `run` goes on until it is cancelled."""
+
+    def __init__(self, name: str, source: Source, history: History, texts: StatementTexts, clock: Clock) -> None:
+        self._name = name
+        self._source = source
+        self._history = history
+        self._texts = texts
+        self._clock = clock
+        self._next_digests = 0.0
+        self.seen = Seen()
+
+    async def run(self) -> None:
+        """Sample for ever; failures are remembered in `seen` and tried again ever more seldom."""
+        pause = RETRY_SECONDS[0]
+        await asyncio.sleep(random.uniform(0, 0.2))  # noqa: S311 - spreads the instances of a shard over the second
+        while True:
+            began = self._clock.monotonic()
+            try:
+                await self.sample()
+                pause = RETRY_SECONDS[0]
+                await asyncio.sleep(max(0.05, TICK_SECONDS - (self._clock.monotonic() - began)))
+            except StorexError as error:
+                self._note(error)
+                await asyncio.sleep(pause)
+                pause = min(RETRY_SECONDS[1], pause * 2)
+
+    def _note(self, error: StorexError) -> None:
+        if self.seen.failure is None or self.seen.failure.reason is not error.reason:
+            fields = {"instance": self._name, "reason": error.reason.name}
+            log.warning("an instance does not answer", extra={"fields": fields})
+        self.seen.failure = error
+
+    async def sample(self) -> None:
+        """One look: counters and sessions, and the digests when it is time for them."""
+        results = await self._source.read(
+            Statement.GLOBAL_STATUS, Statement.PROCESSES, Statement.PROGRAMS, Statement.REPLICA_STATUS
+        )
+        at = self._clock.monotonic()
+        self.seen.answered_at = self._clock.now()
+        self.seen.failure = None
+        if results.has(Statement.REPLICA_STATUS):
+            self.seen.is_replica = bool(results.rows(Statement.REPLICA_STATUS))
+        self._add_status(at, results)
+        self._add_sessions(at, results)
+        if at >= self._next_digests:
+            await self._sample_digests()
+
+    async def _sample_digests(self) -> None:
+        began = self._clock.monotonic()
+        results = await self._source.read(Statement.DIGESTS)
+        at = self._clock.monotonic()
+        shortest, longest = DIGEST_SECONDS
+        self._next_digests = at + min(longest, max(shortest, (at - began) / DIGEST_SHARE))
+        if results.has(Statement.DIGESTS):
+            rows = results.rows(Statement.DIGESTS)
+            self._history.add_digests(DigestSample(at, cumulative(rows)))
+            for row in rows:
+                if row["digest"] is not None:
+                    self._texts.of_engine(text(row["digest"]), text(row["digest_text"]))
+
+    def _add_status(self, at: float, results: ResultSets) -> None:
+        values = {
+            text(row["variable_name"]): real(row["value"])
+            for row in results.rows(Statement.GLOBAL_STATUS)
+            if row["variable_name"] in SAMPLED_STATUS
+        }
+        self._history.add_status(StatusSample(at, values))
+
+    def _add_sessions(self, at: float, results: ResultSets) -> None:
+        programs = programs_of(results)
+        counts: dict[Owner, int] = {}
+        tracked: list[tuple[int, Owner, bool, float]] = []
+        running: list[RunningStatement] = []
+        for row in results.rows(Statement.PROCESSES):
+            connection_id = whole(row["connection_id"])
+            owner = (text(row["user"]), host_without_port(text(row["host"])), programs.get(connection_id, ""))
+            counts[owner] = counts.get(owner, 0) + 1
+            tracked.append((connection_id, owner, row["command"] == IDLE, real(row["seconds"])))
+            if row["info"] and owner[2] != OWN_PROGRAM:
+                running.append(self._running(connection_id, row))
+        self._history.add_connections(ConnectionSample(at, counts))
+        self._history.track(at, tracked)
+        self._history.add_activity(ActivitySample(at, tuple(running)))
+
+    def _running(self, connection_id: int, row: Row) -> RunningStatement:
+        known = self._texts.of_text(text(row["info"]))
+        return RunningStatement(
+            schema=text(row["schema_name"]),
+            digest=known.digest,
+            text=known.text,
+            tables=known.tables,
+            connection_id=connection_id,
+            seconds=real(row["seconds"]),
+            rows_examined=None if row["rows_examined"] is None else whole(row["rows_examined"]),
+        )

@@ -1,0 +1,177 @@
+"""The shard's RPCs: decode, one call into the domain, encode. Who may call what was decided before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from libs.core.errors import Reason, StorexError
+from libs.core.names import parse_name
+from libs.core.paging import page_of
+from libs.core.resources import Resource
+from libs.rpc.interceptors.base import Context, this_call
+from services.shard.collectors.connections import get_connections
+from services.shard.collectors.innodb_status import get_innodb_status
+from services.shard.collectors.lock_waits import get_lock_waits
+from services.shard.collectors.overview import get_overview
+from services.shard.collectors.processes import list_processes
+from services.shard.collectors.top_queries import list_top_queries
+from services.shard.collectors.transactions import list_transactions
+from services.shard.collectors.variables import list_variables
+from services.shard.fleet import describe
+from services.shard.health import assess
+from services.shard.instances import Instance, Instances
+from services.shard.view import InstanceView
+from storex.diagnostics.v1 import diagnostics_pb2, diagnostics_pb2_grpc
+from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
+
+
+class _OfInstance(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Q = TypeVar("Q", bound=_OfInstance)
+A = TypeVar("A")
+
+ASSESSED_AT_ONCE = 8
+"""Instances of one stream that are looked at together."""
+
+
+class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
+    """One instance's diagnostics, each by its collector, and health."""
+
+    def __init__(self, instances: Instances) -> None:
+        self._instances = instances
+
+    async def GetOverview(
+        self, request: diagnostics_pb2.GetOverviewRequest, _context: Context
+    ) -> diagnostics_pb2.GetOverviewResponse:
+        """See the contract."""
+        return await self._collect(get_overview, request)
+
+    async def ListProcesses(
+        self, request: diagnostics_pb2.ListProcessesRequest, _context: Context
+    ) -> diagnostics_pb2.ListProcessesResponse:
+        """See the contract."""
+        return await self._collect(list_processes, request)
+
+    async def GetLockWaits(
+        self, request: diagnostics_pb2.GetLockWaitsRequest, _context: Context
+    ) -> diagnostics_pb2.GetLockWaitsResponse:
+        """See the contract."""
+        return await self._collect(get_lock_waits, request)
+
+    async def ListTransactions(
+        self, request: diagnostics_pb2.ListTransactionsRequest, _context: Context
+    ) -> diagnostics_pb2.ListTransactionsResponse:
+        """See the contract."""
+        return await self._collect(list_transactions, request)
+
+    async def GetInnodbStatus(
+        self, request: diagnostics_pb2.GetInnodbStatusRequest, _context: Context
+    ) -> diagnostics_pb2.GetInnodbStatusResponse:
+        """See the contract."""
+        return await self._collect(get_innodb_status, request)
+
+    async def ListTopQueries(
+        self, request: diagnostics_pb2.ListTopQueriesRequest, _context: Context
+    ) -> diagnostics_pb2.ListTopQueriesResponse:
+        """See the contract."""
+        return await self._collect(list_top_queries, request)
+
+    async def GetConnections(
+        self, request: diagnostics_pb2.GetConnectionsRequest, _context: Context
+    ) -> diagnostics_pb2.GetConnectionsResponse:
+        """See the contract."""
+        return await self._collect(get_connections, request)
+
+    async def ListVariables(
+        self, request: diagnostics_pb2.ListVariablesRequest, _context: Context
+    ) -> diagnostics_pb2.ListVariablesResponse:
+        """See the contract."""
+        return await self._collect(list_variables, request)
+
+    async def GetHealth(
+        self, request: diagnostics_pb2.GetHealthRequest, _context: Context
+    ) -> diagnostics_pb2.GetHealthResponse:
+        """See the contract."""
+        instance = _named(self._instances, request.name)
+        return diagnostics_pb2.GetHealthResponse(health=await assess(instance.view, instance.config.labels))
+
+    async def StreamHealth(
+        self, request: diagnostics_pb2.StreamHealthRequest, _context: Context
+    ) -> AsyncIterator[diagnostics_pb2.StreamHealthResponse]:
+        """See the contract."""
+        wanted = request.labels.items()
+        covered = [found for found in _covered(self._instances) if wanted <= dict(found.config.labels).items()]
+        places = asyncio.Semaphore(ASSESSED_AT_ONCE)
+
+        async def one(instance: Instance) -> diagnostics_pb2.InstanceHealth:
+            async with places:
+                return await assess(instance.view, instance.config.labels)
+
+        tasks = [asyncio.ensure_future(one(instance)) for instance in covered]
+        try:
+            for done in asyncio.as_completed(tasks):
+                yield diagnostics_pb2.StreamHealthResponse(health=await done)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _collect(self, collector: Callable[[InstanceView, Q], Awaitable[A]], request: Q) -> A:
+        return await collector(_named(self._instances, request.name).view, request)
+
+
+class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
+    """The part of FleetService that a region answers for itself."""
+
+    def __init__(self, instances: Instances) -> None:
+        self._instances = instances
+
+    async def ListRegions(
+        self, _request: fleet_pb2.ListRegionsRequest, _context: Context
+    ) -> fleet_pb2.ListRegionsResponse:
+        """The coordinator's own."""
+        raise StorexError(Reason.UNIMPLEMENTED)
+
+    async def GetInstance(
+        self, request: fleet_pb2.GetInstanceRequest, _context: Context
+    ) -> fleet_pb2.GetInstanceResponse:
+        """See the contract."""
+        instance = _named(self._instances, request.name)
+        return fleet_pb2.GetInstanceResponse(instance=describe(self._instances.region, instance))
+
+    async def ListInstances(
+        self, request: fleet_pb2.ListInstancesRequest, _context: Context
+    ) -> fleet_pb2.ListInstancesResponse:
+        """See the contract."""
+        page, token = page_of(
+            _covered(self._instances), request.page_size, request.page_token, default=100, largest=1000
+        )
+        described = [describe(self._instances.region, instance) for instance in page]
+        return fleet_pb2.ListInstancesResponse(instances=described, next_page_token=token)
+
+    async def StreamInstances(
+        self, _request: fleet_pb2.StreamInstancesRequest, _context: Context
+    ) -> AsyncIterator[fleet_pb2.StreamInstancesResponse]:
+        """See the contract."""
+        for instance in _covered(self._instances):
+            yield fleet_pb2.StreamInstancesResponse(instance=describe(self._instances.region, instance))
+
+
+def _named(instances: Instances, name: str) -> Instance:
+    """The instance of that exact name. Raises StorexError RESOURCE_NOT_FOUND."""
+    found = instances.get(parse_name(name))
+    if found is None:
+        raise StorexError(Reason.RESOURCE_NOT_FOUND)
+    return found
+
+
+def _covered(instances: Instances) -> list[Instance]:
+    """The instances that the call's name covers and policy lets its caller see."""
+    resources: tuple[Resource, ...] = this_call().resources
+    found = (instances.get(resource.name) for resource in resources)
+    return [instance for instance in found if instance is not None]

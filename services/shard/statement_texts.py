@@ -1,0 +1,61 @@
+"""Statements without their literals, under one digest: the engine's where it keeps one, else Storex's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from libs.redaction.sql import normalise
+from storex.diagnostics.v1 import session_pb2
+
+CAPACITY = 20_000
+"""Statements that are remembered for one instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStatement:
+    """A normalised statement and the tables that its text names."""
+
+    digest: str
+    text: str
+    tables: tuple[str, ...]
+
+    def proto(self) -> session_pb2.Statement:
+        """The statement as answers carry it."""
+        return session_pb2.Statement(digest=self.digest, digest_text=self.text)
+
+
+class StatementTexts:
+    """The statements of one instance.
+
+    An engine gives a statement its digest only when it ends. What runs now is matched with the digests already seen
+    by its normalised text, so that a session and its row among the top queries carry the same digest.
+    """
+
+    def __init__(self) -> None:
+        self._by_digest: dict[str, KnownStatement] = {}
+        self._by_text: dict[str, KnownStatement] = {}
+
+    def of_engine(self, digest: str, digest_text: str) -> KnownStatement:
+        """The statement of an engine's digest; its text is normalised once more, for it comes from outside."""
+        known = self._by_digest.get(digest)
+        if known is None:
+            normalised = normalise(digest_text)
+            known = KnownStatement(digest, normalised.text, normalised.tables)
+            if len(self._by_digest) >= CAPACITY:
+                self._by_digest.clear()
+                self._by_text.clear()
+            self._by_digest[digest] = known
+            if normalised.complete:
+                self._by_text.setdefault(_key(normalised.text), known)
+        return known
+
+    def of_text(self, sql: str) -> KnownStatement:
+        """The statement of a text with literals."""
+        normalised = normalise(sql)
+        own = KnownStatement(normalised.digest, normalised.text, normalised.tables)
+        return self._by_text.get(_key(normalised.text), own) if normalised.complete else own
+
+
+def _key(text: str) -> str:
+    """Engines print some names in upper case and quote others: neither tells statements apart."""
+    return text.replace("`", "").replace(" ", "").casefold()
