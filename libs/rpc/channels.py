@@ -42,6 +42,7 @@ def open_channel(address: str, metadata: MetadataSource | None = None) -> grpc.a
             ("grpc.http2.bdp_probe", 0),
             ("grpc.http2.lookahead_bytes", 256 * 1024),
             ("grpc.use_local_subchannel_pool", 1),
+            ("grpc.enable_http_proxy", 0),  # the mesh is never on the far side of a web proxy
         ],
     )
 

@@ -33,14 +33,14 @@ _MAPPED = {
 }
 _MAPPED_UNTRUSTED = frozenset(
     {
-        StatusCode.CANCELLED,
         StatusCode.DEADLINE_EXCEEDED,
         StatusCode.RESOURCE_EXHAUSTED,
-        StatusCode.UNAVAILABLE,
         StatusCode.UNIMPLEMENTED,
     }
 )
 """Codes that gRPC itself answers with; any other one without Storex's details is a fault of the peer."""
+_GONE = frozenset({StatusCode.UNAVAILABLE, StatusCode.CANCELLED})
+"""Codes of a peer that is away, or that went away during the call: a caller who cancels sees no status at all."""
 _MAX_KEYS, _MAX_VALUE = 16, 512
 """How much of a peer's error metadata is passed on."""
 
@@ -77,7 +77,7 @@ def error_from_rpc(error: grpc.aio.AioRpcError, *, unavailable: Reason = Reason.
     status = _storex_status(error.trailing_metadata())
     if status is None:
         mapped = _MAPPED[code] if code in _MAPPED_UNTRUSTED else Reason.INTERNAL
-        reason = unavailable if code is StatusCode.UNAVAILABLE else mapped
+        reason = unavailable if code in _GONE else mapped
         return StorexError(reason, detail=f"the peer answered {error.code().name}")
     info, retry_seconds = status
     try:

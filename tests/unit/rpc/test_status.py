@@ -44,7 +44,7 @@ def test_every_status_code_of_the_catalogue_exists_in_grpc() -> None:
         (grpc.StatusCode.NOT_FOUND, Reason.INTERNAL),
         (grpc.StatusCode.PERMISSION_DENIED, Reason.INTERNAL),
         (grpc.StatusCode.DATA_LOSS, Reason.INTERNAL),
-        (grpc.StatusCode.CANCELLED, Reason.CANCELLED),
+        (grpc.StatusCode.CANCELLED, Reason.SHARD_UNAVAILABLE),
         (grpc.StatusCode.DEADLINE_EXCEEDED, Reason.DEADLINE_EXCEEDED),
         (grpc.StatusCode.UNAVAILABLE, Reason.SHARD_UNAVAILABLE),
     ],
