@@ -19,8 +19,9 @@ _MERGE = _TAG + "merge"
 class Document:
     """A file under reading: collects problems until `finish` raises them all at once."""
 
-    def __init__(self, path: Path, *, check_files: bool = False) -> None:
+    def __init__(self, path: Path, *, check_files: bool = False, first_key: str = "regions") -> None:
         self.path = path
+        self._first_key = first_key
         self.check_files = check_files
         self._problems: dict[Problem, None] = {}
 
@@ -43,7 +44,7 @@ class Document:
         except (yaml.YAMLError, RecursionError):
             raise self._unusable("is not valid YAML", "Check it for control characters and deep nesting") from None
         if not isinstance(node, yaml.MappingNode):
-            raise self._unusable("holds no settings", "Start it with `regions:`")
+            raise self._unusable("holds no settings", f"Start it with `{self._first_key}:`")
         return Fields(self, node)
 
     def report(self, node: yaml.Node | None, message: str, remedy: str) -> None:

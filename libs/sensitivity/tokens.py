@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import os
 import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from libs.core.clock import Clock
+from libs.core.watched import WatchedFile
 
 TOKEN = re.compile(r"prn_[0-9a-f]{12}")
 """What a token looks like."""
@@ -25,7 +27,6 @@ Keys = Sequence[bytes]
 
 _MIN_KEY_BYTES = 16
 _CACHED = 4096
-_log = logging.getLogger(__name__)
 
 
 class TokenKeyError(ValueError):
@@ -64,48 +65,22 @@ class Tokeniser:
         return "prn_" + hmac.digest(regional, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()[:12]
 
 
-class KeyFile:
-    """The keys in a file, one a line in hex, the current one first; `#` begins a comment. Read again when it changes.
+def open_keys(path: Path, clock: Clock | None = None) -> Callable[[], Keys]:
+    """The keys in the file at `path`, which is made with a fresh key, for its owner alone, where there is none.
 
-    A change that cannot be used is logged, and the keys before it stay in force.
+    One key a line in hex, the current one first; `#` begins a comment. The file is read again when it changes; a change
+    that cannot be used is logged, and the keys before it stay in force. Raises TokenKeyError for a file that cannot be
+    used to begin with.
     """
-
-    def __init__(self, path: Path) -> None:
-        """Raises TokenKeyError for a file that cannot be used."""
-        self._path = path
-        self._seen = _signature(path)
-        self._keys = _read(path)
-
-    @classmethod
-    def open(cls, path: Path) -> KeyFile:
-        """The file at `path`, made with a fresh key, for the owner alone, where there is none."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls(path)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(f"{secrets.token_hex(32)}\n")
-        return cls(path)
-
-    def __call__(self) -> Keys:
-        """The keys as they are now."""
-        signature = _signature(self._path)
-        if signature != self._seen:
-            self._seen = signature
-            try:
-                self._keys = _read(self._path)
-            except TokenKeyError as error:
-                _log.error("token keys not reloaded, the last good ones stay in force: %s", error)
-        return self._keys
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return WatchedFile(path, _read, (TokenKeyError,), clock)
 
 
 def _read(path: Path) -> Keys:

@@ -1,0 +1,1 @@
+"""The step that every answer passes before it leaves a region."""
