@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from libs.core.names import is_segment
 from libs.policy.decision import CLASSES
 from libs.policy.patterns import PatternError, What, Where, parse_what, parse_where
 from libs.policy.vocabulary import Vocabulary
@@ -21,6 +22,7 @@ DEFAULTS = Path(__file__).parent / "defaults"
 MODEL_FILE = "model.conf"
 RULE_COLUMNS = ("who", "where", "what", "class", "until", "effect")
 Signature = tuple[tuple[str, int, int, int], ...]
+REGIONS = "regions"
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
 """A policy file larger than this is refused unread."""
 
@@ -95,36 +97,45 @@ class PolicyText:
     """Lint codes that a comment above a rule accepts, by rule id."""
 
 
-def read_folder(folder: Path | None) -> dict[str, bytes]:
+def read_folder(folder: Path | None, region: str | None = None) -> dict[str, bytes]:
     """The built-in files and those of `folder`, by name; a file of the same name replaces the built-in one.
 
-    Raises PolicyError for a folder or file that cannot be read.
+    With a region, the files of `regions/REGION/` in the folder too. Raises PolicyError for what cannot be read.
     """
     contents = {path.name: path.read_bytes() for path in sorted(DEFAULTS.glob("*.csv"))}
-    if folder is None:
-        return contents
     try:
-        for path in _policy_files(folder):
+        for name, path in _policy_files(folder, region):
             if path.stat().st_size > LARGEST_FILE_BYTES:
-                raise PolicyError([Problem(path.name, 0, f"larger than {LARGEST_FILE_BYTES} bytes; split it")])
-            contents[path.name] = path.read_bytes()
+                raise PolicyError([Problem(name, 0, f"larger than {LARGEST_FILE_BYTES} bytes; split it")])
+            contents[name] = path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise PolicyError([Problem(str(folder), 0, f"cannot be read ({reason}); check `policy:`")]) from None
     return contents
 
 
-def signature_of(folder: Path | None) -> Signature:
+def signature_of(folder: Path | None, region: str | None = None) -> Signature:
     """What changes when the files do; costs a look at the folder, not at what the files hold."""
     try:
-        stats = [(path.name, path.stat()) for path in _policy_files(folder)] if folder else []
+        stats = [(name, path.stat()) for name, path in _policy_files(folder, region)]
     except OSError:
         return (("", 0, 0, 0),)
     return tuple((name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats)
 
 
-def _policy_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix == ".csv" or path.name == MODEL_FILE)
+def regions_of(folder: Path | None) -> list[str]:
+    """The regions that have files of their own in the folder."""
+    home = folder / REGIONS if folder else None
+    return sorted(path.name for path in home.iterdir() if path.is_dir()) if home and home.is_dir() else []
+
+
+def _policy_files(folder: Path | None, region: str | None) -> list[tuple[str, Path]]:
+    if folder is None:
+        return []
+    files = [(path.name, path) for path in folder.iterdir() if path.suffix == ".csv" or path.name == MODEL_FILE]
+    if region is not None and is_segment(region) and (own := folder / REGIONS / region).is_dir():
+        files += [(f"{REGIONS}/{region}/{path.name}", path) for path in own.iterdir() if path.suffix == ".csv"]
+    return sorted(files)
 
 
 def digest_of(contents: Mapping[str, bytes]) -> str:
@@ -139,7 +150,8 @@ def digest_of(contents: Mapping[str, bytes]) -> str:
 def parse_files(contents: Mapping[str, bytes], vocabulary: Vocabulary) -> PolicyText:
     """Read all rule files. Raises PolicyError with every problem found."""
     text, problems = PolicyText(), list[Problem]()
-    for name in sorted(contents):
+    built_in = {path.name for path in DEFAULTS.iterdir()}
+    for name in sorted(contents, key=lambda name: (name not in built_in, name)):
         if name != MODEL_FILE:
             problems.extend(_parse_file(name, contents[name], vocabulary, text))
     problems.extend(_undeclared_roles(text))
@@ -178,6 +190,8 @@ def _parse_file(name: str, content: bytes, vocabulary: Vocabulary, text: PolicyT
 def _parse_line(
     columns: list[str], file: str, number: int, vocabulary: Vocabulary, text: PolicyText, whats: dict[str, What]
 ) -> None:
+    if file.startswith(f"{REGIONS}/") and (columns[0] != "p" or columns[-1] != "deny"):
+        raise PatternError("a region's own files can only narrow: they hold rules that deny, and nothing else")
     if columns[0] == "p":
         text.rules.append(_rule(columns[1:], file, number, vocabulary, len(text.rules), whats))
     elif columns[0] == "g":

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from libs.core.resources import Resource
 from libs.policy.files import Rule, yielding
-from libs.policy.patterns import KEYS, TELLING, Where
 from libs.policy.roles import Holder
 
-_FEW = 16
+_FEW = 3
 """Up to so many rules of a subject are read one by one: an index over them would cost more than it saves."""
 
 
@@ -80,23 +79,6 @@ class _SubjectRules:
 
 
 def _file(rule: Rule, filed: dict[int, dict[str, list[Rule]]], shapes: _Shapes) -> bool:
-    entries = index_entries(rule.where)
-    for key, length, value in entries:
+    for key, length, value in rule.where.entries:
         filed.setdefault(shapes[key, length], {}).setdefault(value, []).append(rule)
-    return bool(entries)
-
-
-def index_entries(where: Where) -> list[tuple[str, int, str]]:
-    """What a rule is filed under: the values of its most telling term, as (key, length of a prefix or 0, value).
-
-    Nothing where no term is made of literals and prefixes. A rule may be found twice where its prefixes overlap.
-    """
-    terms = {term.key: term for term in where.terms}
-    ranked = [terms[key] for key in KEYS if key in terms]
-    indexable = [term for term in ranked if term.glob is None and not term.own and "" not in term.prefixes]
-    if not indexable:
-        return []
-    telling = [term for term in indexable if term.key in TELLING]
-    best = next((term for term in telling if not term.prefixes), (telling or indexable)[0])
-    prefixes = [(best.key, len(prefix), prefix) for prefix in best.prefixes]
-    return prefixes + [(best.key, 0, literal) for literal in best.literals]
+    return bool(rule.where.entries)

@@ -63,6 +63,8 @@ class Where(NamedTuple):
 
     text: str
     terms: tuple[Term, ...]
+    entries: tuple[tuple[str, int, str], ...]
+    """What it is indexed by: the values of its most telling term, as (key, length of a prefix or 0, value)."""
 
     @property
     def own(self) -> bool:
@@ -101,16 +103,27 @@ class Where(NamedTuple):
 def parse_where(text: str) -> Where:
     """Parse `*` or `key=value` pairs; a value may hold `*` and alternatives after `|`. Raises PatternError."""
     if text == "*":
-        return Where(text, ())
+        return Where(text, (), ())
     terms = tuple(_term(part) for part in text.split())
     keys = [term.key for term in terms]
     if not terms:
         raise PatternError("where is empty; write * for the whole fleet")
     if len(set(keys)) != len(keys):
         raise PatternError("a key stands twice in where; give alternatives as key=a|b")
-    return Where(text, terms)
+    return Where(text, terms, _entries(terms))
 
 
+def _entries(terms: tuple[Term, ...]) -> tuple[tuple[str, int, str], ...]:
+    """Nothing where no term is made of literals and prefixes. A rule may be found twice where its prefixes overlap."""
+    indexable = [term for term in terms if term.glob is None and not term.own and "" not in term.prefixes]
+    if not indexable:
+        return ()
+    best = min(indexable, key=lambda term: (term.key not in TELLING, bool(term.prefixes), KEYS.index(term.key)))
+    prefixes = [(best.key, len(prefix), prefix) for prefix in best.prefixes]
+    return (*prefixes, *((best.key, 0, literal) for literal in best.literals))
+
+
+@lru_cache(maxsize=65_536)
 def _term(part: str) -> Term:
     key, equals, text = part.partition("=")
     if not equals or key not in KEYS:

@@ -41,17 +41,23 @@ class ReloadingPolicy:
     """
 
     def __init__(
-        self, folder: Path | None = None, *, clock: Clock | None = None, vocabulary: Vocabulary | None = None
+        self,
+        folder: Path | None = None,
+        *,
+        region: str | None = None,
+        clock: Clock | None = None,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
         """Load the policy. Raises PolicyError: a service does not start on a policy that it cannot read."""
         self._folder = folder
+        self._region = region
         self._clock = clock or SystemClock()
         self._vocabulary = vocabulary
         self._reloading = threading.Lock()
-        self._signature = signature_of(folder)
+        self._signature = signature_of(folder, region)
         self._seen = self._signature
         self._reminded_at = 0.0
-        self._snapshot = build_policy(read_folder(folder), clock=self._clock, vocabulary=vocabulary)
+        self._snapshot = build_policy(read_folder(folder, region), clock=self._clock, vocabulary=vocabulary)
         self._state = PolicyState(self._snapshot.version, self._clock.now())
 
     @property
@@ -109,7 +115,7 @@ class ReloadingPolicy:
         A change is taken at the second look that finds it the same: files that are still being written are not read.
         """
         with self._reloading:
-            signature = signature_of(self._folder)
+            signature = signature_of(self._folder, self._region)
             settled, self._seen = signature == self._seen, signature
             if signature == self._signature or not settled:
                 self._remind()
@@ -118,8 +124,8 @@ class ReloadingPolicy:
 
     def _load(self, signature: Signature) -> bool:
         try:
-            contents = read_folder(self._folder)
-            if signature_of(self._folder) != signature:
+            contents = read_folder(self._folder, self._region)
+            if signature_of(self._folder, self._region) != signature:
                 return False
             snapshot = build_policy(contents, clock=self._clock, vocabulary=self._vocabulary)
         except PolicyError as error:

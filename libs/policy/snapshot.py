@@ -171,13 +171,17 @@ class PolicySnapshot:
 
 
 def load_policy(
-    folder: Path | None = None, *, clock: Clock | None = None, vocabulary: Vocabulary | None = None
+    folder: Path | None = None,
+    *,
+    region: str | None = None,
+    clock: Clock | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> PolicySnapshot:
-    """Load the built-in policy, and over it the files of `folder`.
+    """Load the built-in policy, over it the files of `folder`, and for a shard what its region denies besides.
 
     Raises PolicyError, with every problem found, and loads nothing if any file is not right.
     """
-    return build_policy(read_folder(folder), clock=clock, vocabulary=vocabulary)
+    return build_policy(read_folder(folder, region), clock=clock, vocabulary=vocabulary)
 
 
 def build_policy(

@@ -50,7 +50,7 @@ def a_resource(chance: random.Random) -> Resource:
 
 def rule_file(seed: int, rules: int = RULES) -> bytes:
     """Rules of every shape: half for users, the rest for roles, teams and everybody; one in ten denies."""
-    chance = random.Random(seed)  # noqa: S311 - a workload, not a secret
+    chance = random.Random(seed)
     lines = [f"role, role-{number}, made for measuring" for number in range(ROLES)]
     lines += [f"g, user:u{number}, role:role-{chance.randrange(ROLES)}" for number in range(USERS)]
     lines += [_rule(number, chance) for number in range(rules)]
