@@ -1,0 +1,20 @@
+"""The one door to any model: what a conversation is, and clients for OpenAI-compatible endpoints.
+
+Nothing outside this package imports a model SDK. Callers hand in messages that are already fit to leave; failures
+come back as StorexError MODEL_UNAVAILABLE (the endpoint) or as `NonsenseAnswerError` (what it said).
+"""
+
+from libs.llm.conversation import Completion, Message, NonsenseAnswerError, ToolCallRequest, ToolSchema
+from libs.llm.endpoint import Endpoint, Model
+from libs.llm.openai_compatible import OpenAICompatibleModel
+
+__all__ = [
+    "Completion",
+    "Endpoint",
+    "Message",
+    "Model",
+    "NonsenseAnswerError",
+    "OpenAICompatibleModel",
+    "ToolCallRequest",
+    "ToolSchema",
+]

@@ -1,0 +1,44 @@
+"""Where a model is reached, and the interface that every client of one has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from libs.llm.conversation import Completion, Message, ToolSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint and the model to ask for there; `label` names it in reports.
+
+    `timeout_seconds` bounds one whole turn, retries included; `max_output_tokens` bounds one answer.
+    """
+
+    label: str
+    base_url: str
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    timeout_seconds: float = 30.0
+    max_output_tokens: int = 2048
+
+
+class Model(Protocol):
+    """A model that can be asked for its next turn."""
+
+    @property
+    def label(self) -> str:
+        """Who it is, as reports name it."""
+
+    async def complete(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema], *, timeout_seconds: float
+    ) -> Completion:
+        """The model's next turn, within `timeout_seconds` (or the endpoint's own bound, if smaller).
+
+        Raises StorexError MODEL_UNAVAILABLE when the endpoint does not answer in time or refuses, and
+        NonsenseAnswerError when the answer is not a turn.
+        """
+
+    async def close(self) -> None:
+        """Close its connections."""

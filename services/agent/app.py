@@ -1,0 +1,162 @@
+"""The one place where the agent is put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from prometheus_client import CollectorRegistry
+
+from libs.config import ConfigError
+from libs.core.clock import Clock, SystemClock
+from libs.core.names import ResourceName
+from libs.core.resources import Resource
+from libs.identity import AUDIENCE, ISSUER, FileTokenSource, TokenVerifier
+from libs.identity.principal import COORDINATOR
+from libs.llm import Endpoint, Model, OpenAICompatibleModel
+from libs.policy import ReloadingPolicy
+from libs.rpc.call import CallContext, outgoing_metadata
+from libs.rpc.channels import open_channel
+from libs.rpc.interceptors import InterceptorDeps, server_interceptors
+from libs.rpc.server import RpcServer, ServerSettings
+from libs.telemetry.metrics import serve_metrics
+from libs.telemetry.spans import Tracing
+from services.agent.asking import Asking
+from services.agent.config import AgentConfig
+from services.agent.inquiry import Fallback, Reasoner
+from services.agent.reach import Reach
+from services.agent.reasoners.builtin.reasoner import Builtin
+from services.agent.reasoners.model.reasoner import ModelReasoner
+from services.agent.servicer import AgentServicer
+from services.agent.sessions.sqlite import SqliteSessionStore
+from services.agent.specialists.registry import load_specialists
+from services.agent.target import Target
+from services.agent.tools.registry import TOOLS
+from storex.agent.v1 import agent_pb2
+from storex.agent.v1.agent_pb2_grpc import add_AgentServiceServicer_to_server
+
+_SERVICE = agent_pb2.DESCRIPTOR.services_by_name["AgentService"].full_name
+_MODEL_TURN_SECONDS = 30.0
+
+
+class _NoResources:
+    """The agent's own methods name no resource, so there is none to look up."""
+
+    def instance(self, name: ResourceName) -> Resource | None:
+        """None."""
+        del name
+        return None
+
+    def within(self, name: ResourceName) -> Sequence[Resource]:
+        """Nothing."""
+        del name
+        return ()
+
+    def knows_region(self, region: str) -> bool:
+        """False."""
+        del region
+        return False
+
+
+class App:
+    """A running agent. `port` is where it listens, once started."""
+
+    def __init__(self, server: RpcServer, policy: ReloadingPolicy, closing: AsyncExitStack) -> None:
+        self._server = server
+        self._policy = policy
+        self._closing = closing
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._server.port
+
+    async def start(self) -> None:
+        """Listen and take calls. Raises OSError when the address cannot be had."""
+        await self._server.start()
+        self._closing.push_async_callback(self._server.stop)
+        watching = asyncio.create_task(self._policy.watch())
+        self._closing.push_async_callback(_cancelled, watching)
+        await self._server.set_serving(True)
+
+    async def stop(self) -> None:
+        """Let calls finish, then undo everything in reverse."""
+        await self._closing.aclose()
+
+
+async def build(config: AgentConfig, clock: Clock | None = None) -> App:
+    """Put the agent together; nothing listens yet. Raises PolicyError, and OSError for the state directory."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as closing:
+        registry = CollectorRegistry()
+        if config.metrics_port:
+            closing.callback(serve_metrics(config.metrics_port, registry))
+        policy = ReloadingPolicy(config.policy, clock=clock)
+        store = SqliteSessionStore(config.state_dir / "agent" / "sessions.db", clock.now())
+        closing.push_async_callback(store.close)
+        channel = open_channel(config.coordinator)
+        closing.push_async_callback(channel.close)
+        own_token = FileTokenSource(config.token_file)
+        models = _Models(config)
+        closing.push_async_callback(models.close)
+
+        def reach_for(call: CallContext) -> Reach:
+            token = call.token
+
+            return Reach(
+                channel,
+                lambda: outgoing_metadata(authorization=token, actor=own_token()),
+                config.limits.tool_seconds,
+            )
+
+        asking = Asking(store, TOOLS, models.reasoners_for, config.limits, clock)
+        interceptors = server_interceptors(
+            InterceptorDeps(
+                verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE, clock),
+                policy=policy,
+                directory=_NoResources(),
+                relay=COORDINATOR,
+                tracing=Tracing("agent"),
+                registry=registry,
+                clock=clock,
+            )
+        )
+        server = RpcServer(ServerSettings(config.listen), interceptors, [_SERVICE])
+        add_AgentServiceServicer_to_server(AgentServicer(asking, reach_for), server.grpc)
+        return App(server, policy, closing.pop_all())
+
+
+class _Models:
+    """The clients of the configured endpoints, opened once, and the reasoners that use them."""
+
+    def __init__(self, config: AgentConfig) -> None:
+        self._config = config
+        self._specialists = load_specialists(TOOLS)
+        self._open: dict[Endpoint, Model] = {}
+
+    def reasoners_for(self, target: Target) -> tuple[Reasoner, Fallback]:
+        """A reasoner for one question, and the deterministic one behind it; one and the same without a model."""
+        fallback = Builtin()
+        try:
+            endpoints = self._config.endpoints_for(target)
+        except ConfigError:
+            # A key that cannot be read must not keep anybody from an answer; configuration problems are told at start.
+            endpoints = []
+        if not endpoints:
+            return fallback, fallback
+        for endpoint in endpoints:
+            if endpoint not in self._open:
+                self._open[endpoint] = OpenAICompatibleModel(endpoint)
+        models = [self._open[endpoint] for endpoint in endpoints]
+        return ModelReasoner(models, self._specialists, _MODEL_TURN_SECONDS), fallback
+
+    async def close(self) -> None:
+        """Close the clients."""
+        for model in self._open.values():
+            await model.close()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

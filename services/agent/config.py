@@ -1,0 +1,86 @@
+"""The agent's settings: the command line, `storex.yaml`, and the environment for a model endpoint."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from libs.config import ModelsConfig, StorexConfig, load_config
+from libs.core.names import WILDCARD
+from libs.llm import Endpoint
+from services.agent.loop.limits import LoopLimits
+from services.agent.target import Target
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """Everything the agent is built from. Addresses are `HOST:PORT`; a metrics port of 0 serves no metrics."""
+
+    listen: str
+    coordinator: str
+    token_file: Path
+    state_dir: Path
+    metrics_port: int = 0
+    policy: Path | None = None
+    domains: Mapping[str, str] = field(default_factory=dict)
+    """The regulatory domain of each region."""
+    models: ModelsConfig = field(default_factory=ModelsConfig)
+    environment_endpoint: Endpoint | None = None
+    """The endpoint that the environment names; used where the configuration lists none at all."""
+    limits: LoopLimits = field(default_factory=LoopLimits)
+
+    def endpoints_for(self, target: Target) -> list[Endpoint]:
+        """The model endpoints that may be asked about a target, in order of preference; none means `builtin`.
+
+        Every domain that the target reaches into must allow an endpoint. Raises ConfigError for an unreadable key.
+        """
+        if not self.models.endpoints:
+            return [self.environment_endpoint] if self.environment_endpoint is not None else []
+        region = target.name.region
+        regions = list(self.domains) if region == WILDCARD else [region]
+        allowed = self.models.allowed(self.domains[name] for name in regions if name in self.domains)
+        return [Endpoint(entry.name, entry.base_url, entry.model, entry.api_key()) for entry in allowed]
+
+
+def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> AgentConfig:
+    """Settings from a command line and an environment. Raises ConfigError; exits on a wrong command line."""
+    parser = argparse.ArgumentParser(prog="services.agent", description="The Storex agent service.")
+    parser.add_argument("--config", type=Path, required=True, help="storex.yaml")
+    parser.add_argument("--listen", required=True, metavar="HOST:PORT")
+    parser.add_argument("--coordinator", required=True, metavar="HOST:PORT")
+    parser.add_argument("--token-file", type=Path, required=True, help="the agent's own service token")
+    parser.add_argument("--metrics-port", type=int, default=0)
+    options = parser.parse_args(arguments)
+    storex: StorexConfig = load_config(options.config)
+    return AgentConfig(
+        listen=options.listen,
+        coordinator=options.coordinator,
+        token_file=options.token_file,
+        state_dir=storex.state_dir,
+        metrics_port=options.metrics_port,
+        policy=storex.policy,
+        domains={name: region.domain for name, region in storex.regions.items()},
+        models=storex.models,
+        environment_endpoint=_from_environment(environment),
+    )
+
+
+def _from_environment(environment: Mapping[str, str]) -> Endpoint | None:
+    """OPENAI_BASE_URL, OPENAI_API_KEY and STOREX_MODEL as an endpoint; None unless the model is named."""
+    base_url, key = environment.get("OPENAI_BASE_URL", ""), environment.get("OPENAI_API_KEY", "")
+    model = environment.get("STOREX_MODEL", "")
+    if not model:
+        if base_url:
+            _log.warning("OPENAI_BASE_URL is set but STOREX_MODEL is not: no model is used")
+        return None
+    if not base_url and not key:
+        _log.warning("STOREX_MODEL is set, but neither OPENAI_BASE_URL nor OPENAI_API_KEY: no model is used")
+        return None
+    return Endpoint("openai", base_url or DEFAULT_BASE_URL, model, key or None)

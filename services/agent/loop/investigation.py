@@ -1,0 +1,185 @@
+"""One question, from the first move to the report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from libs.core.errors import Reason, StorexError
+from services.agent.inquiry import (
+    CallOutcome,
+    CallTools,
+    Conclude,
+    Fallback,
+    Hypothesis,
+    Inquiry,
+    Reasoner,
+    ReasonerFailedError,
+)
+from services.agent.loop.calling import Calling
+from services.agent.loop.limits import Budget
+from services.agent.reasoners.second_opinion import reconcile
+from services.agent.records import DENIED
+from services.agent.report.draft import Draft
+from services.agent.report.writing import Circumstances, write_report
+from storex.agent.v1 import agent_pb2, report_pb2
+
+Emit = Callable[[agent_pb2.AskResponse], Awaitable[None]]
+
+_MAX_IDLE_STEPS = 2
+"""Steps in a row that make no new call before the reasoner is taken to be going round in circles."""
+_RESERVE_SECONDS = 6.0
+"""Wall time that a reasoner may not use, so that the fallback can still read and conclude."""
+
+
+@dataclass(slots=True)
+class Investigation:
+    """Drives a reasoner over an inquiry.
+
+    `fallback` takes over when `reasoner` fails, and concludes when the budget is spent; both may be the same object.
+    """
+
+    inquiry: Inquiry
+    reasoner: Reasoner
+    fallback: Fallback
+    calling: Calling
+    budget: Budget
+    emit: Emit
+    now: Callable[[], float]
+    _notes: list[tuple[str, str]] = field(default_factory=list)
+    _tokens: tuple[int, int] = (0, 0)
+    _partial: bool = False
+
+    async def run(self) -> report_pb2.Report:
+        """Investigate and write the report. Raises StorexError when the target itself may not be seen."""
+        writer, draft = await self._drive_with_fallback()
+        report = write_report(
+            draft,
+            self.inquiry.records,
+            Circumstances(
+                target=self.inquiry.target.text,
+                session_id=self.inquiry.session_id,
+                written_by=writer.label,
+                created_at=self.now(),
+                turn=self.inquiry.turn,
+                partial=self._partial,
+                notes=tuple(self._notes),
+            ),
+        )
+        for cause in report.root_causes:
+            await self._raise(Hypothesis(cause.kind, cause.confidence, "checked against the recorded answers"))
+        report.usage.CopyFrom(self._usage())
+        return report
+
+    async def _drive_with_fallback(self) -> tuple[Reasoner, Draft]:
+        if self.reasoner is self.fallback:
+            return self.fallback, await self._drive(self.fallback)
+        try:
+            draft = await self._drive(self.reasoner)
+        except ReasonerFailedError as failure:
+            self._count_tokens(self.reasoner)
+            await self._note(failure.code, failure.problem, "The builtin investigator goes on.")
+            return self.fallback, await self._drive(self.fallback)
+        if self._partial:
+            return self.fallback, draft
+        return await self._with_second_opinion(draft)
+
+    async def _with_second_opinion(self, draft: Draft) -> tuple[Reasoner, Draft]:
+        second = await self._drive(self.fallback)
+        records = self.inquiry.records
+        agreed = reconcile(draft, second, records)
+        if agreed is not None:
+            return self.reasoner, agreed
+        problem = "The model overlooked a cause that the detectors found and a second reading showed."
+        await self._note("MODEL_UNSUPPORTED", problem, "The builtin investigator's report is given.")
+        return self.fallback, second
+
+    async def _drive(self, reasoner: Reasoner) -> Draft:
+        """Move by move, until the reasoner concludes or may not go on."""
+        self.inquiry.outcomes = ()
+        idle_steps = 0
+        while True:
+            spent = self._spent(reasoner, idle_steps)
+            if spent:
+                return await self._conclude_with_what_there_is(spent)
+            self.budget.steps += 1
+            move = await self._next_move(reasoner)
+            if isinstance(move, Conclude):
+                self._count_tokens(reasoner)
+                return move.draft
+            self.inquiry.outcomes = await self._step(move)
+            idle_steps = 0 if any(_is_new(outcome) for outcome in self.inquiry.outcomes) else idle_steps + 1
+
+    def _spent(self, reasoner: Reasoner, idle_steps: int) -> str:
+        if reasoner is not self.fallback and idle_steps >= _MAX_IDLE_STEPS:
+            return "The investigation repeated itself without learning anything new."
+        return self.budget.spent(sum(self._tokens) + sum(reasoner.tokens))
+
+    async def _next_move(self, reasoner: Reasoner) -> CallTools | Conclude:
+        reserve = 0.0 if reasoner is self.fallback else min(_RESERVE_SECONDS, self.budget.remaining_seconds / 2)
+        seconds = self.budget.remaining_seconds - reserve
+        try:
+            async with asyncio.timeout(seconds):
+                return await reasoner.next_move(self.inquiry)
+        except TimeoutError:
+            raise ReasonerFailedError("MODEL_UNAVAILABLE", "The model did not answer in time.") from None
+
+    async def _step(self, move: CallTools) -> tuple[CallOutcome, ...]:
+        if move.plan:
+            await self.emit(agent_pb2.AskResponse(plan=agent_pb2.Plan(steps=move.plan)))
+        for hypothesis in move.hypotheses:
+            await self._raise(hypothesis)
+        outcomes = await self.calling.run(move.requests)
+        for outcome in outcomes:
+            if _is_new(outcome):
+                self.inquiry.records.extend(outcome.records)
+        self._refuse_what_may_not_be_seen(outcomes)
+        return outcomes
+
+    def _refuse_what_may_not_be_seen(self, outcomes: tuple[CallOutcome, ...]) -> None:
+        """A target that the caller may not see answers like one that is not there, not with an empty report."""
+        records = [record for outcome in outcomes for record in outcome.records]
+        only_denied = bool(records) and all(record.status == DENIED for record in records)
+        nothing_else = all(record.status == DENIED for record in self.inquiry.records)
+        covers_nothing = (
+            not self.inquiry.target.is_instance
+            and bool(records)
+            and not any(record.message is not None or record.reason for record in records)
+        )
+        if only_denied and nothing_else:
+            raise StorexError(Reason[records[0].reason])
+        if covers_nothing:
+            raise StorexError(Reason.RESOURCE_NOT_FOUND)
+
+    async def _conclude_with_what_there_is(self, spent: str) -> Draft:
+        self._count_tokens(self.reasoner)
+        self._partial = True
+        await self._note("BUDGET_SPENT", spent, "The report rests on what was read so far.")
+        return self.fallback.conclude(self.inquiry)
+
+    def _count_tokens(self, reasoner: Reasoner) -> None:
+        sent, received = reasoner.tokens
+        self._tokens = (self._tokens[0] + sent, self._tokens[1] + received)
+
+    def _usage(self) -> report_pb2.Usage:
+        return report_pb2.Usage(
+            steps=self.budget.steps,
+            tool_calls=self.budget.tool_calls,
+            input_tokens=self._tokens[0],
+            output_tokens=self._tokens[1],
+            wall_seconds=self.budget.wall_seconds,
+        )
+
+    async def _raise(self, hypothesis: Hypothesis) -> None:
+        event = agent_pb2.Hypothesis(kind=hypothesis.kind, confidence=hypothesis.confidence, reason=hypothesis.reason)
+        await self.emit(agent_pb2.AskResponse(hypothesis=event))
+
+    async def _note(self, code: str, problem: str, instead: str) -> None:
+        """Put a problem under the report's limits, and tell whoever follows what is done instead."""
+        self._notes.append((code, problem))
+        await self.emit(agent_pb2.AskResponse(notice=agent_pb2.Notice(text=f"{problem} {instead}")))
+
+
+def _is_new(outcome: CallOutcome) -> bool:
+    return bool(outcome.records) and not outcome.repeated

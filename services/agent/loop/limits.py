@@ -1,0 +1,57 @@
+"""How much one question may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class LoopLimits:
+    """Limits of one question. Times in seconds."""
+
+    steps: int = 12
+    tool_calls: int = 40
+    calls_at_once: int = 8
+    tokens: int = 200_000
+    wall_seconds: float = 90.0
+    tool_seconds: float = 15.0
+    longest_retry_seconds: float = 2.0
+    """A failed call is tried once more when its own error says that this helps within that time."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is left of the limits; `deadline` is in seconds of the monotonic clock that `monotonic` reads."""
+
+    limits: LoopLimits
+    monotonic: Callable[[], float]
+    deadline: float
+    steps: int = 0
+    tool_calls: int = 0
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.monotonic()
+
+    @property
+    def remaining_seconds(self) -> float:
+        """Wall time left, never negative."""
+        return max(0.0, self.deadline - self.monotonic())
+
+    @property
+    def wall_seconds(self) -> float:
+        """Wall time spent."""
+        return self.monotonic() - self.started
+
+    def spent(self, tokens: int) -> str:
+        """Which limit is used up, as a sentence, or empty."""
+        if self.steps >= self.limits.steps:
+            return f"The limit of {self.limits.steps} steps was reached."
+        if self.tool_calls >= self.limits.tool_calls:
+            return f"The limit of {self.limits.tool_calls} tool calls was reached."
+        if tokens >= self.limits.tokens:
+            return f"The limit of {self.limits.tokens} tokens was reached."
+        if self.remaining_seconds <= 0:
+            return "The time for this question was used up."
+        return ""

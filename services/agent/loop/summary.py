@@ -1,0 +1,55 @@
+"""What a tool call showed, in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from services.agent.records import DENIED, ERROR, NO_DATA, Record
+
+_MAX_FIELDS = 4
+_NUMBERS = (
+    FieldDescriptor.CPPTYPE_INT32,
+    FieldDescriptor.CPPTYPE_INT64,
+    FieldDescriptor.CPPTYPE_DOUBLE,
+    FieldDescriptor.CPPTYPE_STRING,
+)
+
+
+def summarise(records: Sequence[Record]) -> str:
+    """A line about what a call left behind."""
+    if len(records) == 1:
+        return _one(records[0])
+    failed = sum(record.status in (ERROR, DENIED) for record in records)
+    findings = sum(len(record.health.findings) for record in records if record.health is not None)
+    parts = [f"{len(records) - failed} instances"]
+    if any(record.health is not None for record in records):
+        parts.append(f"{findings} findings")
+    if failed:
+        parts.append(f"{failed} regions did not answer")
+    return ", ".join(parts)
+
+
+def _one(record: Record) -> str:
+    if record.status in (ERROR, DENIED):
+        return record.problem
+    if record.health is not None:
+        kinds = [finding.kind for finding in record.health.findings]
+        return f"{len(kinds)} findings: {', '.join(kinds)}" if kinds else f"healthy, {len(record.health.checks)} checks"
+    if record.status == NO_DATA or record.message is None:
+        return "nothing to show"
+    return ", ".join([*_lists(record.message), *_values(record.message)][:_MAX_FIELDS])
+
+
+def _lists(message: Message) -> list[str]:
+    return [f"{len(value)} {field.name}" for field, value in message.ListFields() if field.is_repeated]
+
+
+def _values(message: Message) -> list[str]:
+    return [
+        f"{field.name} {value:.6g}" if isinstance(value, float) else f"{field.name} {value}"
+        for field, value in message.ListFields()
+        if not field.is_repeated and field.cpp_type in _NUMBERS and field.name != "next_page_token"
+    ]

@@ -1,0 +1,65 @@
+"""The coordinator, as far as one person's rights reach: what tools are handed to read with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from libs.core.errors import Reason, StorexError
+from libs.rpc.call import Metadata
+from libs.rpc.status import error_from_rpc
+from storex.diagnostics.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
+from storex.fleet.v1.fleet_pb2_grpc import FleetServiceStub
+
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+
+MAX_STREAMED = 5000
+"""Most messages taken from one stream; a larger answer fails instead of filling the memory."""
+
+
+class Reach:
+    """Calls through the coordinator with the user's token and the agent's own; nothing else can be reached from here.
+
+    `metadata` is asked for anew at each call, so that a rotated service token is used. Each call may take
+    `timeout_seconds`.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, metadata: Callable[[], Metadata], timeout_seconds: float) -> None:
+        self._channel = channel
+        self._metadata = metadata
+        self._timeout_seconds = timeout_seconds
+        self.diagnostics = DiagnosticsServiceStub(channel)
+        self.fleet = FleetServiceStub(channel)
+
+    def within(self, timeout_seconds: float) -> Reach:
+        """The same, with another limit for each call."""
+        return Reach(self._channel, self._metadata, timeout_seconds)
+
+    async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
+        """The answer of a unary method. Raises StorexError."""
+        try:
+            return await method(request, metadata=self._metadata(), timeout=self._timeout_seconds)
+        except grpc.aio.AioRpcError as error:
+            raise error_from_rpc(error) from None
+
+    async def collect(
+        self, method: grpc.aio.UnaryStreamMultiCallable[Request, Response], request: Request
+    ) -> list[Response]:
+        """Every message of a streaming method. Raises StorexError, also for more than MAX_STREAMED messages."""
+        stream = method(request, metadata=self._metadata(), timeout=self._timeout_seconds)
+        received: list[Response] = []
+        try:
+            async for message in stream:
+                received.append(message)
+                if len(received) > MAX_STREAMED:
+                    raise StorexError(Reason.REQUEST_INVALID, field="name", problem="it covers too many resources")
+        except grpc.aio.AioRpcError as error:
+            raise error_from_rpc(error) from None
+        finally:
+            stream.cancel()
+        return received

@@ -1,0 +1,59 @@
+"""From the shards' findings to claimed causes, across instances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from libs.core.catalogue import CATALOGUE
+from services.agent.inquiry import ToolRequest
+from services.agent.records import Record, Records
+from services.agent.report.draft import DraftCause, EntityClaim
+from storex.diagnostics.v1 import finding_pb2
+
+MAX_CAUSES = 8
+"""Root causes that one report names, by impact."""
+
+
+def root_causes(records: Records) -> list[DraftCause]:
+    """What hurts and is not explained by another finding of its instance, the worst first."""
+    ranked: list[tuple[tuple[float, ...], DraftCause]] = []
+    for record in records.health().values():
+        for position, finding in enumerate(_unexplained(record)):
+            ranked.append((_rank(finding, position), _cause(record.name, finding)))
+    return [cause for _, cause in sorted(ranked, key=lambda entry: entry[0])][:MAX_CAUSES]
+
+
+def confirming_requests(causes: Sequence[DraftCause], records: Records, *, refresh: bool) -> tuple[ToolRequest, ...]:
+    """The calls whose answers can confirm the causes: those that the catalogue and the findings cite."""
+    wanted: dict[tuple[str, str], None] = {}
+    for cause in causes:
+        entry = CATALOGUE.get(cause.kind)
+        for required in entry.evidence if entry is not None else ():
+            wanted.setdefault((required.tool, cause.name))
+    return tuple(
+        ToolRequest(tool, {"name": name}, refresh=refresh)
+        for tool, name in wanted
+        if refresh or records.latest(tool, name) is None
+    )
+
+
+def _unexplained(record: Record) -> list[finding_pb2.Finding]:
+    findings = list(record.health.findings) if record.health is not None else []
+    explained = {identifier for finding in findings for identifier in finding.explains}
+    return [
+        finding for finding in findings if finding.id not in explained and finding.severity > finding_pb2.SEVERITY_INFO
+    ]
+
+
+def _rank(finding: finding_pb2.Finding, position: int) -> tuple[float, ...]:
+    entry = CATALOGUE.get(finding.kind)
+    return (-finding.severity, -finding.impact, -(entry.precedence if entry else 0), position)
+
+
+def _cause(name: str, finding: finding_pb2.Finding) -> DraftCause:
+    return DraftCause(
+        kind=finding.kind,
+        name=name,
+        confidence=finding.confidence,
+        entities=tuple(EntityClaim(entity.role, entity.type, entity.value) for entity in finding.entities),
+    )

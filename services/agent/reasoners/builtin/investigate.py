@@ -1,0 +1,62 @@
+"""A fresh investigation: health first, then the readings that confirm each finding, then once more where one failed."""
+
+from __future__ import annotations
+
+from services.agent.inquiry import CallTools, Conclude, Hypothesis, Inquiry, ToolRequest
+from services.agent.reasoners.builtin.findings import confirming_requests, root_causes
+from services.agent.records import Records
+from services.agent.report.draft import Draft
+from services.agent.report.writing import settle
+
+_PLAN = (
+    "Read the health of {target}.",
+    "Confirm each finding by reading its evidence.",
+    "Check every claim against what was read, and report.",
+)
+
+
+class Investigate:
+    """Moves of one fresh investigation."""
+
+    def __init__(self) -> None:
+        self._moves = 0
+        self._looked_again = False
+
+    def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
+        """Health; then evidence; then, if a cause could not be confirmed, both once more."""
+        self._moves += 1
+        if self._moves == 1:
+            return CallTools(
+                _first_look(inquiry), plan=tuple(step.format(target=inquiry.target.text) for step in _PLAN)
+            )
+        records = _of_this_question(inquiry)
+        causes = root_causes(records)
+        wanted = confirming_requests(causes, records, refresh=False)
+        if wanted:
+            raised = tuple(Hypothesis(cause.kind, cause.confidence, f"found on {cause.name}") for cause in causes)
+            return CallTools(wanted, hypotheses=raised)
+        draft = conclude(inquiry)
+        shaky = sorted({cause.cause.name for cause in settle(draft, records) if not cause.confirmed})
+        if shaky and not self._looked_again:
+            # Sessions come and go between two readings: what could not be confirmed is looked at once more.
+            self._looked_again = True
+            again = [ToolRequest("get_health", {"name": name}, refresh=True) for name in shaky]
+            unconfirmed = [cause for cause in causes if cause.name in shaky]
+            return CallTools((*again, *confirming_requests(unconfirmed, records, refresh=True)))
+        return Conclude(draft)
+
+
+def conclude(inquiry: Inquiry) -> Draft:
+    """What this question's records come to."""
+    return Draft(causes=tuple(root_causes(_of_this_question(inquiry))))
+
+
+def _of_this_question(inquiry: Inquiry) -> Records:
+    return inquiry.records.of_turn(inquiry.turn)
+
+
+def _first_look(inquiry: Inquiry) -> tuple[ToolRequest, ...]:
+    name = str(inquiry.target.name)
+    if inquiry.target.is_instance:
+        return ToolRequest("get_overview", {"name": name}), ToolRequest("get_health", {"name": name})
+    return (ToolRequest("stream_health", {"name": name, **dict(inquiry.target.labels)}),)

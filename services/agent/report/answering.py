@@ -1,0 +1,97 @@
+"""The answer in a few sentences, written from the verified report itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.agent.report.causes.wording import count, seconds
+from services.agent.report.draft import Aspect
+from services.agent.timestamps import epoch_seconds
+from storex.agent.v1 import report_pb2
+from storex.common.v1 import entity_pb2
+
+_TYPES = {
+    Aspect.WHO: ("connection_id", "user", "host", "program"),
+    Aspect.WHAT: ("schema", "table", "index", "statement_digest"),
+}
+
+
+def answer_for(report: report_pb2.Report, aspect: Aspect = Aspect.DIAGNOSIS, asked_about: str = "") -> str:
+    """What of the report the question asks for; `asked_about` is a connection id that it names."""
+    if aspect is Aspect.DIAGNOSIS:
+        return _diagnosis(report)
+    if not report.root_causes:
+        return f"What was found before is not there any more. {_diagnosis(report)}"
+    if aspect is Aspect.KILL:
+        return _about_ending(report, asked_about)
+    if aspect is Aspect.STEPS:
+        return " ".join(f"{number}. {step.text}" for number, step in enumerate(report.next_steps, start=1))
+    if aspect is Aspect.WHEN:
+        return " ".join(_since_when(cause, report) for cause in report.root_causes)
+    return " ".join(_named(cause, _TYPES[aspect]) for cause in report.root_causes)
+
+
+def _diagnosis(report: report_pb2.Report) -> str:
+    if report.root_causes:
+        return " ".join((*_causes(report), *_first_step(report)))
+    if report.verdict == report_pb2.VERDICT_HEALTHY:
+        kinds = sorted({kind for item in report.checked for kind in item.kinds})
+        places = len({item.name for item in report.checked if item.kinds})
+        where = "" if places == 1 else f" on {places} instances"
+        return f"Nothing is wrong now, as far as could be checked{where}: {', '.join(kinds)}."
+    return " ".join(("No cause could be established.", *_gaps(report)))
+
+
+def _causes(report: report_pb2.Report) -> list[str]:
+    confirmed = report.verdict == report_pb2.VERDICT_CONFIRMED
+    lead = "Confirmed" if confirmed else "Likely, though not all that would confirm it could be shown"
+    several = len({cause.name for cause in report.root_causes}) > 1
+    sentences = [f"{cause.name}: {cause.summary}" if several else cause.summary for cause in report.root_causes]
+    return [f"{lead}: {sentences[0]}", *sentences[1:]]
+
+
+def _first_step(report: report_pb2.Report) -> list[str]:
+    return [f"First: {report.next_steps[0].text}"] if report.next_steps else []
+
+
+def _gaps(report: report_pb2.Report) -> list[str]:
+    if not report.limits:
+        return ["What could be read does not single one out."]
+    return [f"Not seen: {limit.message} {limit.remedy}".strip() for limit in report.limits[:2]]
+
+
+def _named(cause: report_pb2.RootCause, types: Sequence[str]) -> str:
+    behind = [entity for entity in cause.entities if entity.type in types and entity.role != "victim"]
+    victims = [entity for entity in cause.entities if (entity.role, entity.type) == ("victim", "connection_id")]
+    words = ", ".join(_spoken(entity) for entity in behind) or "nothing more is known"
+    waiting = f"; {count(len(victims), 'session')} wait for it" if victims else ""
+    return f"{cause.kind} on {cause.name}: {words}{waiting}."
+
+
+def _spoken(entity: entity_pb2.Entity) -> str:
+    return f"{entity.type.removesuffix('_id').replace('_', ' ')} {entity.value}"
+
+
+def _since_when(cause: report_pb2.RootCause, report: report_pb2.Report) -> str:
+    if not cause.HasField("onset"):
+        return f"When {cause.kind} on {cause.name} began is not known."
+    before = epoch_seconds(report.created_at) - epoch_seconds(cause.onset)
+    return f"{cause.kind} on {cause.name} began at {cause.onset.ToJsonString()}, {seconds(before)} before this report."
+
+
+def _about_ending(report: report_pb2.Report, asked_about: str) -> str:
+    holders = [
+        entity.value
+        for cause in report.root_causes
+        for entity in cause.entities
+        if (entity.role, entity.type) == ("holder", "connection_id")
+    ]
+    step = next((step for step in report.next_steps if step.command.startswith("KILL ")), None)
+    if not holders or step is None:
+        return "No single session is behind this, so ending one would not help. See the next steps."
+    if report.verdict != report_pb2.VERDICT_CONFIRMED:
+        return "That cannot be said now: what was found could not be confirmed. End nothing before it is."
+    lead = f"Connection {holders[0]} holds the locks."
+    if asked_about and asked_about not in holders:
+        lead = f"Connection {asked_about} is not the one: connection {holders[0]} holds the locks."
+    return f"{lead} {step.text} The command: {step.command}."

@@ -1,0 +1,38 @@
+"""Every guide, by the catalogue id that it is for; what is not listed gets the generic one."""
+
+from __future__ import annotations
+
+from services.agent.report.causes.cause import NO_RISK, CauseGuide, Facts, Link, Step, Supporting
+from services.agent.report.causes.connection_leak import ConnectionLeak
+from services.agent.report.causes.missing_index import MissingIndex
+from services.agent.report.causes.row_blocker import RowBlocker
+
+GUIDES: dict[str, CauseGuide] = {guide.kind: guide for guide in (RowBlocker(), MissingIndex(), ConnectionLeak())}
+
+
+class Generic:
+    """For a kind that has no guide yet: the shard's own words, and nothing that changes anything."""
+
+    supporting: tuple[Supporting, ...] = ()
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def summary(self, facts: Facts) -> str:
+        """The shard's summary."""
+        return facts.fallback
+
+    def chain(self, facts: Facts) -> tuple[Link, ...]:
+        """The shard's summary as the only link."""
+        return (Link(facts.fallback, ()),) if facts.fallback else ()
+
+    def next_steps(self, facts: Facts) -> tuple[Step, ...]:
+        """Look again."""
+        return (
+            Step("Look at the instance's health again in a minute.", NO_RISK, f"storex diag health {facts.cause.name}"),
+        )
+
+
+def guide_for(kind: str) -> CauseGuide:
+    """The guide for a catalogue id."""
+    return GUIDES.get(kind) or Generic(kind)

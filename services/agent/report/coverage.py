@@ -1,0 +1,142 @@
+"""What was looked at, what that rules out, and what could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from libs.core.catalogue import CATALOGUE
+from services.agent.records import DENIED, ERROR, Record, Records
+from services.agent.report.draft import DraftCause
+from storex.agent.v1 import agent_pb2, report_pb2
+from storex.common.v1 import entity_pb2
+from storex.diagnostics.v1 import finding_pb2
+
+_LOOP_REMEDIES = {
+    "BUDGET_SPENT": "Ask again with a narrower question, or raise the agent's budget.",
+    "MODEL_UNAVAILABLE": "Check the model endpoint, or ask without one.",
+    "MODEL_NONSENSE": "Use a stronger model, or ask without one.",
+    "MODEL_UNSUPPORTED": "Use a stronger model, or ask without one.",
+    "HISTORY_NOT_KEPT": "Ask while it happens.",
+}
+
+
+def loop_limit(code: str, message: str) -> entity_pb2.Limit:
+    """A limit of the investigation itself."""
+    return entity_pb2.Limit(source="agent", code=code, message=message, remedy=_LOOP_REMEDIES.get(code, ""))
+
+
+def checked_items(records: Records) -> list[report_pb2.CheckedItem]:
+    """One item a tool and resource, with the newest result, in order of first use."""
+    items: dict[tuple[str, str], report_pb2.CheckedItem] = {}
+    for record in records:
+        result = agent_pb2.ToolStatus.Name(record.status).removeprefix("TOOL_STATUS_")
+        kinds = [check.kind for check in _checks(record) if check.result != finding_pb2.CHECK_RESULT_NOT_CHECKED]
+        items[record.tool, record.name] = report_pb2.CheckedItem(
+            tool=record.tool, name=record.name, result=result, kinds=kinds
+        )
+    return list(items.values())
+
+
+def gather_limits(records: Records, target: str) -> list[entity_pb2.Limit]:
+    """Every limit that an answer names, every call that failed, and every check that was not made, each once."""
+    limits: dict[tuple[str, str, str], entity_pb2.Limit] = {}
+    for record in records:
+        for limit in (*_of_answer(record), *_of_failure(record), *_of_checks(record)):
+            if limit.name == target:
+                limit.name = ""
+            limits.setdefault((limit.name, limit.source, limit.code), limit)
+    return list(limits.values())
+
+
+def ruled_out(records: Records, causes: Sequence[DraftCause]) -> list[report_pb2.RuledOut]:
+    """Kinds that every instance's checks found clear, with the figures; and kinds that are only a consequence."""
+    health = [record.health for record in records.health().values() if record.health is not None]
+    named = {cause.kind for cause in causes}
+    by_kind: dict[str, list[finding_pb2.Check]] = {}
+    for checks in (entry.checks for entry in health):
+        for check in checks:
+            by_kind.setdefault(check.kind, []).append(check)
+    out = [
+        report_pb2.RuledOut(kind=kind, reason=_clear_reason(checks))
+        for kind, checks in by_kind.items()
+        if kind not in named
+        and len(checks) == len(health)
+        and all(check.result == finding_pb2.CHECK_RESULT_CLEAR for check in checks)
+    ]
+    return out + _consequences(health_findings=[list(entry.findings) for entry in health], named=named)
+
+
+def is_blind(records: Records) -> bool:
+    """Whether something was not seen that could hide a cause: a part that failed, or a check that was not made."""
+    health = records.health()
+    answered = {record.name for record in health.values()}
+    failed = any(record.status in (ERROR, DENIED) and record.name not in answered for record in records)
+    checks = [check for record in health.values() for check in _checks(record)]
+    unchecked = any(check.result == finding_pb2.CHECK_RESULT_NOT_CHECKED for check in checks)
+    return failed or unchecked or not checks
+
+
+def _checks(record: Record) -> Iterable[finding_pb2.Check]:
+    return record.health.checks if record.health is not None else ()
+
+
+def _clear_reason(checks: Sequence[finding_pb2.Check]) -> str:
+    if len(checks) == 1:
+        return checks[0].reason
+    return f"Clear on all {len(checks)} instances; on one of them: {checks[0].reason}"
+
+
+def _consequences(health_findings: list[list[finding_pb2.Finding]], named: set[str]) -> list[report_pb2.RuledOut]:
+    consequences: dict[str, report_pb2.RuledOut] = {}
+    for findings in health_findings:
+        by_id = {finding.id: finding for finding in findings}
+        for finding in findings:
+            for explained in (by_id[identifier] for identifier in finding.explains if identifier in by_id):
+                if explained.kind not in named:
+                    reason = f"There, but a consequence of {finding.kind}: {explained.summary}"
+                    consequences.setdefault(explained.kind, report_pb2.RuledOut(kind=explained.kind, reason=reason))
+    return list(consequences.values())
+
+
+def _of_answer(record: Record) -> list[entity_pb2.Limit]:
+    named: list[entity_pb2.Limit] = []
+    for limit in record.limits:
+        copy = entity_pb2.Limit()
+        copy.CopyFrom(limit)
+        copy.name = limit.name or record.name
+        named.append(copy)
+    return named
+
+
+def _of_failure(record: Record) -> list[entity_pb2.Limit]:
+    if record.status not in (ERROR, DENIED):
+        return []
+    message, _, remedy = record.problem.partition(". ")
+    return [
+        entity_pb2.Limit(
+            source=record.tool,
+            code=record.reason,
+            message=message if message.endswith(".") or not message else f"{message}.",
+            remedy=remedy,
+            name=record.name,
+        )
+    ]
+
+
+def _of_checks(record: Record) -> list[entity_pb2.Limit]:
+    """A check that was not made, unless a limit of the same answer already tells why something is not seen.
+
+    The check's own reason is not repeated here: it may name tables, and limits are PUBLIC.
+    """
+    if record.limits:
+        return []
+    return [
+        entity_pb2.Limit(
+            source=check.kind,
+            code="NOT_CHECKED",
+            message=f"{CATALOGUE[check.kind].title if check.kind in CATALOGUE else check.kind}: could not be checked.",
+            name=record.name,
+        )
+        for check in _checks(record)
+        if check.result == finding_pb2.CHECK_RESULT_NOT_CHECKED
+    ]

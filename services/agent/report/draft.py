@@ -1,0 +1,56 @@
+"""What a reasoner claims, before anything of it has been checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class EntityClaim:
+    """A thing and the part it plays, as in `storex.common.v1.Entity`."""
+
+    role: str
+    type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftCause:
+    """A claimed root cause of the instance `name`. An empty summary is written by code."""
+
+    kind: str
+    name: str
+    confidence: float
+    entities: tuple[EntityClaim, ...]
+    summary: str = ""
+
+    def values(self, role: str, type_: str) -> tuple[str, ...]:
+        """The values of the entities with that role and type."""
+        return tuple(entity.value for entity in self.entities if (entity.role, entity.type) == (role, type_))
+
+
+class Aspect(Enum):
+    """What of a diagnosis the question asks for."""
+
+    DIAGNOSIS = "what is wrong"
+    WHO = "who is behind it"
+    KILL = "whether it is safe to end a session"
+    WHAT = "which statement, table or index"
+    WHEN = "since when"
+    STEPS = "what to do"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A claimed diagnosis; no causes means that none was found. An empty answer is written by code."""
+
+    causes: tuple[DraftCause, ...] = ()
+    answer: str = ""
+    aspect: Aspect = Aspect.DIAGNOSIS
+    asked_about: str = ""
+    """The connection id that the question names, or empty."""
+    on_session: bool = False
+    """Whether it rests on the whole session's records, not only on what was read for this question."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """Limits of the reasoning itself, as (code, sentence); both PUBLIC."""

@@ -1,0 +1,210 @@
+"""Check what a reasoner claims against what was recorded; strike what fails, and say how sure that leaves us.
+
+A cause is *confirmed* when its kind is in the catalogue with required evidence, all of that evidence stands in the
+newest recorded answers about its instance with the claimed things in the claimed parts, every required entity is named,
+and the shard's own detectors found the same kind there. With less it is likely at most; with nothing it is struck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from libs.core.catalogue import CATALOGUE, EntityRole
+from services.agent.records import Record, Records
+from services.agent.report.draft import DraftCause, EntityClaim
+from services.agent.report.leaves import leaf_values
+from services.agent.report.matching import BESIDE, Citation, Element, Group, matched
+from storex.diagnostics.v1 import finding_pb2
+
+_MAX_CITED_ELEMENTS = 5
+"""Elements of one list whose values are cited; a thousand waiters need not all be printed."""
+_MAX_VICTIMS = 50
+"""Entities of one role and type that a report names."""
+_UNCONFIRMED = 0.6
+"""Most confidence that a cause without all of its required evidence can have."""
+
+_LEAVES = {
+    "connection_id": ("connection_id",),
+    "user": ("user",),
+    "host": ("host",),
+    "program": ("program",),
+    "schema": ("schema",),
+    "table": ("table", "tables"),
+    "index": ("index",),
+    "statement_digest": ("digest",),
+}
+"""The field names under which a value of an entity type stands in answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A claim that was taken out, and why; the reason is PUBLIC."""
+
+    claim: str
+    reason: str
+
+
+@dataclass(slots=True)
+class VerifiedCause:
+    """A cause with what stands of it.
+
+    `missing` says, in sentences, what keeps it from being confirmed. `finding` is the shard's own, with its record.
+    """
+
+    cause: DraftCause
+    elements: dict[Group, list[Element]]
+    citations: list[Citation]
+    missing: list[str] = field(default_factory=list)
+    finding: tuple[Record, int, finding_pb2.Finding] | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.missing
+
+    @property
+    def all_elements(self) -> list[Element]:
+        """Every element that shows the cause."""
+        return [element for found in self.elements.values() for element in found]
+
+
+def verify(cause: DraftCause, records: Records) -> tuple[VerifiedCause | None, list[Strike]]:
+    """What stands of a cause (None when nothing does) and what was struck."""
+    claim = f"{cause.kind} on {cause.name}"
+    if cause.kind not in CATALOGUE:
+        return None, [Strike("a cause of unknown kind", "the root-cause catalogue has no such id")]
+    found = matched(cause, records)
+    finding = _finding(cause, records)
+    if finding is None and not any(found.values()):
+        return None, [Strike(claim, "no recorded answer shows it")]
+    entities, strikes = _check_entities(cause, found, finding)
+    kept = replace(cause, entities=tuple(entities))
+    verified = VerifiedCause(kept, found, _citations(found), finding=finding)
+    verified.missing = _missing(verified)
+    if not verified.confirmed:
+        verified.cause = replace(kept, confidence=min(kept.confidence, _UNCONFIRMED))
+    return verified, strikes
+
+
+def _finding(cause: DraftCause, records: Records) -> tuple[Record, int, finding_pb2.Finding] | None:
+    """The shard's finding of that kind on that instance whose entities fit the claimed ones best."""
+    record = records.health().get(cause.name)
+    if record is None or record.health is None:
+        return None
+    claimed = {(entity.role, entity.type, entity.value) for entity in cause.entities}
+    fitting = [
+        (len(claimed & {(entity.role, entity.type, entity.value) for entity in finding.entities}), -position, finding)
+        for position, finding in enumerate(record.health.findings)
+        if finding.kind == cause.kind
+    ]
+    if not fitting:
+        return None
+    _, position, finding = max(fitting, key=lambda entry: entry[:2])
+    return record, -position, finding
+
+
+def _missing(verified: VerifiedCause) -> list[str]:
+    cause = verified.cause
+    entry = CATALOGUE[cause.kind]
+    missing = [
+        f"{entity.role} {entity.type} is not known"
+        for entity in entry.entities
+        if entity.required and not cause.values(entity.role, entity.type)
+    ]
+    if not entry.evidence:
+        missing.append("the catalogue does not say yet what would confirm it")
+    missing += [
+        f"{group.tool} did not show it when read again" for group, found in verified.elements.items() if not found
+    ]
+    if verified.finding is None:
+        missing.append("the shard's detectors did not find it")
+    return missing
+
+
+def _check_entities(
+    cause: DraftCause,
+    found: dict[Group, list[Element]],
+    finding: tuple[Record, int, finding_pb2.Finding] | None,
+) -> tuple[list[EntityClaim], list[Strike]]:
+    allowed = {(entity.role, entity.type) for entity in CATALOGUE[cause.kind].entities}
+    kept: list[EntityClaim] = []
+    strikes: list[Strike] = []
+    for entity in dict.fromkeys(cause.entities):
+        claim = f"{entity.role} {entity.type}"
+        if (entity.role, entity.type) not in allowed:
+            strikes.append(Strike(claim, f"{cause.kind} has no such part"))
+        elif not _is_recorded(entity, found, finding):
+            strikes.append(Strike(f"{claim} {entity.value}", "no recorded answer shows it in that part"))
+        elif sum((other.role, other.type) == (entity.role, entity.type) for other in kept) < _MAX_VICTIMS:
+            kept.append(entity)
+    return kept, strikes
+
+
+def _is_recorded(
+    entity: EntityClaim,
+    found: dict[Group, list[Element]],
+    finding: tuple[Record, int, finding_pb2.Finding] | None,
+) -> bool:
+    """Whether a recorded answer shows the entity in its part.
+
+    Where required evidence for the entity was found, the entity must be in it. Without any, what the shard's finding
+    names is a recorded answer too, though not one that confirms.
+    """
+    shown = _values_in_part(EntityRole(entity.role, entity.type), found)
+    if shown:
+        return entity.value in shown
+    return finding is not None and any(
+        (named.role, named.type, named.value) == (entity.role, entity.type, entity.value)
+        for named in finding[2].entities
+    )
+
+
+def _values_in_part(part: EntityRole, found: dict[Group, list[Element]]) -> set[str]:
+    """The values that the matched elements show for a role and type."""
+    values: set[str] = set()
+    for group, shown in found.items():
+        anchors = [required for required in group.required if required.entity is not None]
+        own = [a for a in anchors if a.entity and (a.entity.role, a.entity.type) == (part.role, part.type)]
+        for element in shown:
+            if own:
+                values |= {citation.value for a in own if (citation := element.cite(a.path))}
+            elif part.type in BESIDE:
+                values |= _owner_values(part, element)
+            elif part.type != "connection_id":
+                values |= _leaf_values(part.type, element)
+    return values
+
+
+def _owner_values(part: EntityRole, element: Element) -> set[str]:
+    """User, host or program right beside the value that anchors the same role, never of another session."""
+    beside = {
+        required.path.rpartition(".")[0]
+        for required in element.group.required
+        if required.entity is not None and required.entity.role == part.role
+    }
+    citations = [element.cite(f"{parent}.{part.type}" if parent else part.type) for parent in beside]
+    return {citation.value for citation in citations if citation is not None and citation.value}
+
+
+def _leaf_values(type_: str, element: Element) -> set[str]:
+    """Values of that type anywhere in the element, also with the schema or table that qualifies them put in front."""
+    names = _LEAVES.get(type_, ())
+    fields = leaf_values(element.record.message, element.path)
+    values: set[str] = set()
+    for path, value in fields.items():
+        parent, _, leaf = path.rpartition(".")
+        if leaf.partition("[")[0] not in names or not value:
+            continue
+        values.add(value)
+        qualifiers = (fields.get(f"{parent}.{name}" if parent else name) for name in ("table", "schema"))
+        values |= {f"{qualifier}.{value}" for qualifier in qualifiers if qualifier}
+    return values
+
+
+def _citations(found: dict[Group, list[Element]]) -> list[Citation]:
+    cited: list[Citation] = []
+    for group, shown in found.items():
+        for element in shown[:_MAX_CITED_ELEMENTS]:
+            citations = (element.cite(required.path) for required in group.required)
+            cited += [citation for citation in citations if citation is not None]
+    return cited

@@ -1,0 +1,212 @@
+"""Put the report together: verdict, causes, chain, evidence, what was ruled out and checked, next steps, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.agent.records import Records
+from services.agent.report.answering import answer_for
+from services.agent.report.causes.cause import CauseGuide, Facts, Step
+from services.agent.report.causes.registry import guide_for
+from services.agent.report.coverage import checked_items, gather_limits, is_blind, loop_limit, ruled_out
+from services.agent.report.draft import Draft
+from services.agent.report.matching import ANY_POSITION, Citation, brought_up_to_date, cite
+from services.agent.report.verifier import Strike, VerifiedCause, verify
+from services.agent.timestamps import timestamp
+from storex.agent.v1 import report_pb2
+from storex.common.v1 import entity_pb2
+from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
+
+_MAX_CITED_PER_PATTERN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a report says about itself: target, session, writer, and the loop's own limits as (code, sentence)."""
+
+    target: str
+    session_id: str
+    written_by: str
+    created_at: float
+    turn: int
+    partial: bool = False
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+def write_report(draft: Draft, records: Records, about: Circumstances) -> report_pb2.Report:
+    """Verify the draft against the records and write up what stands. `usage` is left to the caller."""
+    if not draft.on_session:
+        records = records.of_turn(about.turn)
+    verified, strikes = _verify_all(draft, records)
+    report = report_pb2.Report(
+        target=about.target,
+        session_id=about.session_id,
+        written_by=about.written_by,
+        created_at=timestamp(about.created_at),
+        partial=about.partial,
+        struck=[report_pb2.StruckClaim(claim=strike.claim, reason=strike.reason) for strike in strikes],
+    )
+    evidence = _EvidenceList(report)
+    steps: list[Step] = []
+    for cause in verified:
+        steps += _write_cause(cause, records, report, evidence)
+    report.next_steps.extend(_ordered(steps))
+    report.ruled_out.extend(ruled_out(records, [cause.cause for cause in verified]))
+    report.checked.extend(checked_items(records))
+    report.limits.extend(gather_limits(records, about.target))
+    report.limits.extend(loop_limit(code, text) for code, text in (*draft.notes, *about.notes))
+    report.verdict = _verdict(verified, records)
+    report.answer = draft.answer or answer_for(report, draft.aspect, draft.asked_about)
+    return report
+
+
+def settle(draft: Draft, records: Records) -> list[VerifiedCause]:
+    """What of a draft would stand as it is: for a reasoner that asks itself whether to look again."""
+    return _verify_all(draft, records)[0]
+
+
+def _verify_all(draft: Draft, records: Records) -> tuple[list[VerifiedCause], list[Strike]]:
+    verified: list[VerifiedCause] = []
+    strikes: list[Strike] = []
+    for cause in draft.causes:
+        stands, struck = verify(brought_up_to_date(cause, records), records)
+        strikes += struck
+        if stands is not None:
+            verified.append(stands)
+    return verified, strikes
+
+
+def _verdict(verified: Sequence[VerifiedCause], records: Records) -> report_pb2.Verdict.ValueType:
+    if verified:
+        confirmed = all(cause.confirmed for cause in verified)
+        return report_pb2.VERDICT_CONFIRMED if confirmed else report_pb2.VERDICT_LIKELY
+    if is_blind(records) or any(_hurts(record.health) for record in records.health().values()):
+        return report_pb2.VERDICT_INCONCLUSIVE
+    return report_pb2.VERDICT_HEALTHY
+
+
+def _hurts(health: diagnostics_pb2.InstanceHealth | None) -> bool:
+    return health is not None and any(finding.severity > finding_pb2.SEVERITY_INFO for finding in health.findings)
+
+
+class _EvidenceList:
+    """The report's evidence, each value once, addressed by position."""
+
+    def __init__(self, report: report_pb2.Report) -> None:
+        self._report = report
+        self._positions: dict[tuple[str, str, str], int] = {}
+
+    def add(self, citation: Citation, statement: str) -> int:
+        """The position of the citation, which is appended unless it is there."""
+        record = citation.record
+        key = (record.call_id, record.name, citation.path)
+        if key not in self._positions:
+            self._positions[key] = len(self._report.evidence)
+            self._report.evidence.append(
+                entity_pb2.Evidence(
+                    tool=record.tool,
+                    path=citation.path,
+                    value=citation.value,
+                    value_class=citation.value_class,
+                    statement=statement,
+                    observed_at=record.observed_at,
+                    name=record.name,
+                    call_id=record.call_id,
+                )
+            )
+        return self._positions[key]
+
+
+def _write_cause(
+    verified: VerifiedCause, records: Records, report: report_pb2.Report, evidence: _EvidenceList
+) -> list[Step]:
+    """Append one cause with its chain and evidence; returns its next steps."""
+    cause = verified.cause
+    guide = guide_for(cause.kind)
+    citations = _all_citations(verified, guide, records)
+    statements = {(entry.tool, entry.pattern): entry.statement for entry in guide.supporting}
+    refs: dict[str, list[int]] = {}
+    for citation in citations:
+        statement = statements.get((citation.record.tool, citation.pattern), "What the shard's detectors conclude.")
+        refs.setdefault(citation.pattern, []).append(evidence.add(citation, statement))
+    facts = Facts(cause, citations, _engine(records, cause.name), _shard_summary(verified))
+    written = report.root_causes.add(
+        kind=cause.kind,
+        name=cause.name,
+        summary=cause.summary or guide.summary(facts) or _shard_summary(verified),
+        confidence=cause.confidence,
+        entities=[entity_pb2.Entity(role=e.role, type=e.type, value=e.value) for e in cause.entities],
+        evidence_refs=sorted({position for positions in refs.values() for position in positions}),
+    )
+    if onset := _onset(verified):
+        written.onset.CopyFrom(onset)
+    for link in guide.chain(facts):
+        positions = sorted({position for pattern in link.patterns for position in refs.get(pattern, ())})
+        report.causal_chain.add(text=link.text, evidence_refs=positions)
+    _write_consequences(verified, report, evidence)
+    return list(guide.next_steps(facts))
+
+
+def _write_consequences(verified: VerifiedCause, report: report_pb2.Report, evidence: _EvidenceList) -> None:
+    """Append what the finding explains, as the shard says, with the shard's words as evidence."""
+    if verified.finding is None:
+        return
+    record, _, finding = verified.finding
+    for position, other in enumerate(record.health.findings if record.health is not None else ()):
+        citation = cite(record, f"health.findings[{position}].summary", "")
+        if other.id in finding.explains and citation is not None:
+            position_in_report = evidence.add(citation, "What the shard's detectors found as a consequence.")
+            report.causal_chain.add(text=f"This explains: {other.summary}", evidence_refs=[position_in_report])
+
+
+def _all_citations(verified: VerifiedCause, guide: CauseGuide, records: Records) -> list[Citation]:
+    citations = list(verified.citations)
+    known = {(citation.record.tool, citation.path) for citation in citations}
+    for supporting in guide.supporting:
+        found = _supporting(verified, supporting.tool, supporting.pattern, records)
+        citations += [citation for citation in found if (citation.record.tool, citation.path) not in known]
+    if verified.finding is not None:
+        record, position, _ = verified.finding
+        finding = cite(record, f"health.findings[{position}].kind", "health.findings[*].kind")
+        citations += [finding] if finding is not None else []
+    return citations
+
+
+def _supporting(verified: VerifiedCause, tool: str, pattern: str, records: Records) -> Iterable[Citation]:
+    if ANY_POSITION not in pattern:
+        record = records.latest(tool, verified.cause.name)
+        if record is None or not any(element.group.tool == tool for element in verified.all_elements):
+            return []
+        found = [cite(record, pattern, pattern)]
+    else:
+        prefix = pattern.partition(ANY_POSITION)[0]
+        shown = [
+            element for element in verified.all_elements if (element.group.tool, element.group.prefix) == (tool, prefix)
+        ]
+        found = [element.cite(pattern) for element in shown[:_MAX_CITED_PER_PATTERN]]
+    return [citation for citation in found if citation is not None and citation.value]
+
+
+def _shard_summary(verified: VerifiedCause) -> str:
+    return verified.finding[2].summary if verified.finding is not None else ""
+
+
+def _onset(verified: VerifiedCause) -> Timestamp | None:
+    if verified.finding is not None and verified.finding[2].HasField("onset"):
+        return verified.finding[2].onset
+    return None
+
+
+def _engine(records: Records, name: str) -> str:
+    record = records.latest("get_overview", name)
+    found = cite(record, "engine", "engine") if record is not None else None
+    return found.value if found is not None else ""
+
+
+def _ordered(steps: Iterable[Step]) -> list[report_pb2.NextStep]:
+    """Safest first; the same step once."""
+    ordered = sorted(dict.fromkeys(steps), key=lambda step: step.risk)
+    return [report_pb2.NextStep(text=step.text, risk=step.risk, command=step.command) for step in ordered]

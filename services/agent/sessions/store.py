@@ -1,0 +1,51 @@
+"""The interface of a session store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.agent.inquiry import Turn
+from services.agent.records import Record
+from storex.agent.v1 import report_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHead:
+    """A session without its turns. `created_at` is in seconds since the epoch."""
+
+    session_id: str
+    owner: str
+    target: str
+    created_at: float
+
+
+class SessionStore(Protocol):
+    """Keeps sessions. Every reading method answers for the owner only: SESSION_NOT_FOUND for anybody else."""
+
+    async def create(self, head: SessionHead) -> None:
+        """Begin a session."""
+
+    async def head(self, session_id: str, owner: str) -> SessionHead:
+        """The session. Raises StorexError SESSION_NOT_FOUND."""
+
+    async def turns(self, session_id: str, owner: str) -> list[Turn]:
+        """Its questions with their reports, oldest first. Raises StorexError SESSION_NOT_FOUND."""
+
+    async def records(self, session_id: str, owner: str) -> list[Record]:
+        """What its tools returned, in order. Raises StorexError SESSION_NOT_FOUND."""
+
+    async def list_heads(self, owner: str) -> list[SessionHead]:
+        """The owner's sessions, newest first."""
+
+    async def begin_turn(self, session_id: str, question: str, asked_at: float) -> int:
+        """Append a question without a report; returns its number, from 0."""
+
+    async def finish_turn(
+        self, session_id: str, turn: int, report: report_pb2.Report, records: Sequence[Record]
+    ) -> None:
+        """Add the report of a question and what was recorded for it, all or nothing."""
+
+    async def close(self) -> None:
+        """Close the store."""

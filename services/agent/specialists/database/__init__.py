@@ -1,0 +1,1 @@
+"""The database engine: locks, transactions, statements, connections, InnoDB."""

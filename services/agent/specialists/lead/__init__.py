@@ -1,0 +1,1 @@
+"""The lead: reads health, asks for what the specialists know, and hands in the one report."""

@@ -1,0 +1,33 @@
+"""Every tool. A new one is a file with one function, and its line here."""
+
+from __future__ import annotations
+
+from services.agent.tools.get_connections import get_connections
+from services.agent.tools.get_health import get_health
+from services.agent.tools.get_innodb_status import get_innodb_status
+from services.agent.tools.get_lock_waits import get_lock_waits
+from services.agent.tools.get_overview import get_overview
+from services.agent.tools.list_instances import list_instances
+from services.agent.tools.list_processes import list_processes
+from services.agent.tools.list_top_queries import list_top_queries
+from services.agent.tools.list_transactions import list_transactions
+from services.agent.tools.list_variables import list_variables
+from services.agent.tools.stream_health import stream_health
+from services.agent.tools.tool import Tool, ToolFunction, tool_from
+
+_FUNCTIONS: tuple[ToolFunction, ...] = (
+    get_overview,
+    get_health,
+    stream_health,
+    get_lock_waits,
+    list_transactions,
+    list_processes,
+    list_top_queries,
+    get_connections,
+    get_innodb_status,
+    list_variables,
+    list_instances,
+)
+
+TOOLS: dict[str, Tool] = {tool.name: tool for tool in map(tool_from, _FUNCTIONS)}
+"""Every tool by its name."""
