@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Self
 
 import grpc
 from prometheus_client import CollectorRegistry
@@ -14,6 +13,7 @@ from libs.core.errors import Reason
 from libs.identity import AUDIENCE, ISSUER, FileTokenSource, TokenVerifier
 from libs.policy import ReloadingPolicy
 from libs.rpc.interceptors import CallLimits, InterceptorDeps, server_interceptors
+from libs.rpc.lifecycle import Lifecycle, run_in_background
 from libs.rpc.methods import METHODS
 from libs.rpc.server import RpcServer, ServerSettings
 from libs.telemetry.metrics import serve_metrics
@@ -33,7 +33,7 @@ FIRST_INVENTORY_SECONDS = 3.0
 DRAIN_SECONDS = 3.0
 
 
-class App:
+class App(Lifecycle):
     """The running coordinator: enter it to start, leave it to drain and stop."""
 
     def __init__(
@@ -53,41 +53,23 @@ class App:
         self._upstreams = upstreams
         self._registry = registry
         self._tracing = tracing
-        self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        """Start; raises OSError for a taken port. What was started before a failure is stopped again."""
-        async with AsyncExitStack() as stack:
-            stack.callback(self._tracing.shutdown)
-            for upstream in self._upstreams:
-                stack.push_async_callback(upstream.close)
-            if self._settings.process.metrics_port:
-                stack.callback(serve_metrics(self._settings.process.metrics_port, self._registry))
-            self._in_background(stack, self._policy.watch())
-            for refresh in self._refreshes:
-                self._in_background(stack, refresh.run())
-            await self.server.start()
-            stack.push_async_callback(self.server.stop, DRAIN_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_INVENTORY_SECONDS):
-                    await asyncio.gather(*(refresh.tried.wait() for refresh in self._refreshes))
-            await self.server.set_serving(True)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop, in the reverse order of starting."""
-        await self._stack.aclose()
-
-    @staticmethod
-    def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-
-        async def end() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        stack.push_async_callback(end)
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Start the parts. Raises OSError for a taken port."""
+        stack.callback(self._tracing.shutdown)
+        for upstream in self._upstreams:
+            stack.push_async_callback(upstream.close)
+        if self._settings.process.metrics_port:
+            stack.callback(serve_metrics(self._settings.process.metrics_port, self._registry))
+        run_in_background(stack, self._policy.watch)
+        for refresh in self._refreshes:
+            run_in_background(stack, refresh.run)
+        await self.server.start()
+        stack.push_async_callback(self.server.stop, DRAIN_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_INVENTORY_SECONDS):
+                await asyncio.gather(*(refresh.tried.wait() for refresh in self._refreshes))
+        await self.server.set_serving(True)
 
 
 def build(settings: CoordinatorSettings) -> App:

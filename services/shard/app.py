@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from typing import Any, Self
 
 import grpc
 from prometheus_client import CollectorRegistry
@@ -15,6 +12,7 @@ from libs.identity import AUDIENCE, ISSUER, TokenVerifier
 from libs.identity.principal import COORDINATOR
 from libs.policy import ReloadingPolicy
 from libs.rpc.interceptors import InterceptorDeps, server_interceptors
+from libs.rpc.lifecycle import Lifecycle, run_in_background
 from libs.rpc.server import RpcServer, ServerSettings
 from libs.sensitivity.tokens import Tokeniser, open_keys
 from libs.telemetry.metrics import serve_metrics
@@ -32,7 +30,7 @@ from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
 DRAIN_SECONDS = 3.0
 
 
-class App:
+class App(Lifecycle):
     """A running shard: enter it to start, leave it to drain and stop."""
 
     def __init__(
@@ -50,38 +48,20 @@ class App:
         self._policy = policy
         self._registry = registry
         self._tracing = tracing
-        self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        """Start; raises OSError for a taken port. What was started before a failure is stopped again."""
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Start the parts. Raises OSError for a taken port."""
         process, region = self._settings.process, self._settings.region
-        async with AsyncExitStack() as stack:
-            stack.callback(self._tracing.shutdown)
-            if process.metrics_port:
-                stack.callback(serve_metrics(process.metrics_port, self._registry))
-            stack.push_async_callback(self.instances.close)
-            await self.instances.take_in(region)
-            self._in_background(stack, self._policy.watch())
-            self._in_background(stack, InventoryWatch(process.config.path, region.name, self.instances).run())
-            await self.server.start()
-            stack.push_async_callback(self.server.stop, DRAIN_SECONDS)
-            await self.server.set_serving(True)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop, in the reverse order of starting."""
-        await self._stack.aclose()
-
-    @staticmethod
-    def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-
-        async def end() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        stack.push_async_callback(end)
+        stack.callback(self._tracing.shutdown)
+        if process.metrics_port:
+            stack.callback(serve_metrics(process.metrics_port, self._registry))
+        stack.push_async_callback(self.instances.close)
+        await self.instances.take_in(region)
+        run_in_background(stack, self._policy.watch)
+        run_in_background(stack, InventoryWatch(process.config.path, region.name, self.instances).run)
+        await self.server.start()
+        stack.push_async_callback(self.server.stop, DRAIN_SECONDS)
+        await self.server.set_serving(True)
 
 
 def _egress(settings: ShardSettings, policy: ReloadingPolicy) -> EgressInterceptor:
