@@ -20,7 +20,7 @@ CACHED_DECISIONS = 32_768
 """How many decisions one generation of the cache holds; with both, some tens of megabytes at the most."""
 
 CACHED_PRINCIPALS = 4_096
-"""The same for what principals are to the rules."""
+"""The same for what principals are to the rules, and for what they may somewhere."""
 
 MALFORMED = "the principal's names are not well formed"
 NOBODY = "no principal"
@@ -41,6 +41,7 @@ class PolicySnapshot:
         self._links = RoleLinks(text.links)
         self._index = RuleIndex(text.rules)
         self._known: GenerationCache[Hashable, Holder] = GenerationCache(CACHED_PRINCIPALS)
+        self._anywhere: GenerationCache[Hashable, tuple[bool, float]] = GenerationCache(CACHED_PRINCIPALS)
         self._decisions: GenerationCache[Hashable, Decision] = GenerationCache(CACHED_DECISIONS)
         self._classes: GenerationCache[Hashable, tuple[frozenset[str], float]] = GenerationCache(CACHED_DECISIONS)
 
@@ -65,11 +66,18 @@ class PolicySnapshot:
         self, principals: Sequence[PrincipalLike], permission: str, region: str | None = None, *, rpc: str = ""
     ) -> bool:
         """Whether each of them could hold the permission on some resource (of that region)."""
-        now, act = self.clock.now(), self.vocabulary.act(permission, rpc)
-        holders = self._holders(principals, now)
-        return bool(holders) and all(
-            holder is not None and self._holds_anywhere(holder, act, region, now) for holder in holders
-        )
+        key = (permission, rpc, region, *[(p.subject, p.kind, p.teams, p.roles) for p in principals])
+        now = self.clock.now()
+        cached = self._anywhere.get(key)
+        if cached is not None and now < cached[1]:
+            return cached[0]
+        act, until = self.vocabulary.act(permission, rpc), float("inf")
+        held = bool(principals)
+        for holder in self._holders(principals, now):
+            found, ends = self._holds_anywhere(holder, act, region, now) if holder else (False, until)
+            held, until = held and found, min(until, ends)
+        self._anywhere.put(key, (held, until))
+        return held
 
     def permitted_global(self, principals: Sequence[PrincipalLike], permission: str, *, rpc: str = "") -> bool:
         """Whether each of them may use a method that names no resource; its answer is filtered by `decide`."""
@@ -155,19 +163,17 @@ class PolicySnapshot:
         rule_of = deciding.get("allow" if allowed else "deny")
         return allowed, rule_of.id if rule_of else NO_RULE, until
 
-    def _holds_anywhere(self, holder: Holder, act: str, region: str | None, now: float) -> bool:
-        allows, denies = [], []
-        for rule in self._index.of_holder(holder):
-            if now < rule.until and act in (rule.what.allows if rule.eft == "allow" else rule.what.denies):
-                if rule.eft == "allow":
-                    allows.append(rule)
-                elif rule.cls == _CALL:
-                    denies.append(rule)
-        return any(
-            rule.where.could_match(region, holder.teams)
-            and not any(deny.where.contains(rule.where, holder.teams) for deny in denies)
-            for rule in allows
-        )
+    def _holds_anywhere(self, holder: Holder, act: str, region: str | None, now: float) -> tuple[bool, float]:
+        """Whether an allow is left that no deny takes away whole, and until when that is so for certain."""
+        speaking = [rule for rule in self._index.of_holder(holder) if now < rule.until and act in rule.what.denies]
+        until = min([holder.until, *(rule.until for rule in speaking)])
+        denies = [rule for rule in speaking if rule.eft == "deny" and rule.cls == _CALL]
+        for rule in speaking:
+            if rule.eft == "deny" or act not in rule.what.allows or not rule.where.could_match(region, holder.teams):
+                continue
+            if not any(deny.where.contains(rule.where, holder.teams) for deny in denies):
+                return True, until
+        return False, until
 
 
 def load_policy(

@@ -1,8 +1,8 @@
-"""`storex policy`: which rule decides, without a running mesh."""
+"""`storex policy`: which rule decides, and whether the rules are what they are meant to be, without a running mesh."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,12 @@ from libs.core.resources import Resource
 from storex.fleet.v1.fleet_pb2 import Instance
 
 if TYPE_CHECKING:
+    from libs.policy import PolicyError, Problem
     from libs.policy.explain import Explanation
+
+FolderArgument = Annotated[
+    Path | None, typer.Argument(help="The folder of policy files; without it, that of storex.yaml.", show_default=False)
+]
 
 app = typer.Typer(help="Ask the policy.", no_args_is_help=True)
 
@@ -50,23 +55,73 @@ def explain(
         output.show(*_view(explanation))
 
 
+@app.command("test")
+def check_tables(folder: FolderArgument = None, file: FileOption = None, as_json: JsonOption = False) -> None:
+    """Check the tables (*.test.yaml) of a policy folder against its rules."""
+    from libs.policy import PolicyError
+    from libs.policy.tables import run_tables
+
+    chosen = _folder(folder, file)
+    if chosen is None:
+        raise CommandError("No policy folder to test.", "Name one, or set `policy:`.", ExitStatus.USAGE)
+    try:
+        report = run_tables(chosen)
+    except PolicyError as error:
+        raise _broken(error) from error
+    summary = f"{report.checked} checked, {len(report.failures)} failed"
+    _tell(report.failures, summary, {"checked": report.checked}, as_json=as_json)
+
+
+@app.command("lint")
+def lint(folder: FolderArgument = None, file: FileOption = None, as_json: JsonOption = False) -> None:
+    """Find rules that do nothing, contradict each other, or allow more than is likely meant."""
+    from libs.policy import PolicyError
+    from libs.policy.lint import lint_folder
+
+    try:
+        findings = lint_folder(_folder(folder, file))
+    except PolicyError as error:
+        raise _broken(error) from error
+    _tell(findings, f"{len(findings)} findings", {}, as_json=as_json)
+
+
+def _folder(folder: Path | None, file: Path | None) -> Path | None:
+    return folder if folder is not None else load_config(config_file(file)).policy
+
+
+def _broken(error: PolicyError) -> CommandError:
+    return CommandError(str(error), "Mend the policy's files.", ExitStatus.CONFIG)
+
+
+def _tell(problems: Sequence[Problem], summary: str, data: dict[str, object], *, as_json: bool) -> None:
+    """Show problems line by line, then the summary; with any, the command ends as failed."""
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json({**data, "problems": [asdict(problem) for problem in problems]})
+    else:
+        output.show(*(plain(f"{problem} [{problem.code}]" if problem.code else str(problem)) for problem in problems))
+        output.note(summary)
+    if problems:
+        raise typer.Exit(ExitStatus.FAILED)
+
+
 def _explain(config: StorexConfig, path: Path, permission: str, name: str, user: str, *, agent: bool) -> Explanation:
     from libs.identity import Principal
     from libs.policy import PolicyError, load_policy
 
-    person = find_user(user, path)
+    person, resource = find_user(user, path), _resource(config, name)
     never = float("inf")
     principals = [Principal(f"user:{person.name}", "user", frozenset(person.teams), frozenset(person.roles), never)]
     if agent:
         principals.append(Principal("service:agent", "service", frozenset(), frozenset({"agent"}), never))
     try:
-        snapshot = load_policy(config.policy)
+        snapshot = load_policy(config.policy, region=resource.region)
     except PolicyError as error:
-        raise CommandError(str(error), "Mend the policy's files.", ExitStatus.CONFIG) from error
+        raise _broken(error) from error
     if permission not in snapshot.vocabulary.permissions:
         known = ", ".join(sorted(snapshot.vocabulary.permissions))
         raise CommandError(f"There is no permission {permission!r}.", f"There is {known}.", ExitStatus.USAGE)
-    return snapshot.explain(principals, permission, _resource(config, name))
+    return snapshot.explain(principals, permission, resource)
 
 
 def _resource(config: StorexConfig, name: str) -> Resource:
