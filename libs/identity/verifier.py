@@ -85,6 +85,9 @@ class TokenVerifier:
 
     async def _key(self, key_id: str) -> jwt.PyJWK:
         if key_id not in self._keys:
+            async with self._loading:
+                pass  # the set may be on its way: at the first calls, or just after a rotation
+        if key_id not in self._keys:
             # A rotated key; an attacker's made-up key id must not make us hammer the issuer.
             await self._refresh(_UNKNOWN_KEY_RETRY_SECONDS)
         if key_id not in self._keys:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable
@@ -156,6 +157,14 @@ async def test_changed_content_is_refused(issuer: LocalIssuer, verifier: TokenVe
 )
 async def test_what_is_not_a_token_is_refused(verifier: TokenVerifier, token: str) -> None:
     assert await refused(verifier, token) is Reason.TOKEN_INVALID
+
+
+async def test_calls_that_come_while_the_keys_are_first_loaded_wait_for_them(
+    issuer: LocalIssuer, verifier: TokenVerifier
+) -> None:
+    tokens = [issuer.issue_user(name, ["payments"], ["viewer"]) for name in ("alice", "bob", "carol")]
+    principals = await asyncio.gather(*map(verifier.verify, tokens))
+    assert [principal.subject for principal in principals] == ["user:alice", "user:bob", "user:carol"]
 
 
 async def test_rotated_keys_are_picked_up_and_withdrawn_ones_refused(tmp_path: Path, clock: ManualClock) -> None:
