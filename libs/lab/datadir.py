@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from functools import cached_property
 from pathlib import Path
 
 from libs.lab.errors import EngineError
@@ -78,7 +79,7 @@ def prepare(kind: str, command: tuple[str, ...], directory: Path) -> str:
     """Give `directory` data unless it has some; returns the administrator's password. Raises EngineError."""
     password_file = directory / _PASSWORD
     if not password_file.exists():
-        template = _TEMPLATES.get(kind, command)
+        template = TEMPLATES.get(kind, command)
         shutil.copytree(template.data, directory / _DATA)
         (directory / "tmp").mkdir(exist_ok=True)
         password_file.touch(mode=0o600)
@@ -96,24 +97,30 @@ class _Template:
         (_bootstrap_mariadb if kind == "MariaDB" else _initialise_mysql)(command, self.data, self.password)
 
 
-class _Templates:
+class Templates:
+    """The system tables that this process has made."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_command: dict[tuple[str, ...], _Template] = {}
-        self._root: Path | None = None
+
+    @cached_property
+    def root(self) -> Path:
+        """Where they are kept until the process ends; the engines' guards remove it if the process is killed."""
+        root = Path(tempfile.mkdtemp(prefix="storex-lab-"))
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
+        return root
 
     def get(self, kind: str, command: tuple[str, ...]) -> _Template:
+        """Those of this server, made at the first call. Raises EngineError."""
         with self._lock:
             if command not in self._by_command:
-                if self._root is None:
-                    self._root = Path(tempfile.mkdtemp(prefix="storex-lab-"))
-                    atexit.register(shutil.rmtree, self._root, ignore_errors=True)
-                directory = Path(tempfile.mkdtemp(dir=self._root))
+                directory = Path(tempfile.mkdtemp(dir=self.root))
                 self._by_command[command] = _Template(kind, command, directory)
             return self._by_command[command]
 
 
-_TEMPLATES = _Templates()
+TEMPLATES = Templates()
 
 
 def _as_current_user() -> list[str]:

@@ -148,8 +148,10 @@ class RunningEngine:
 
     def kill(self) -> None:
         """End it at once, as a power cut would; its data stay and can be started again."""
-        if self.guard.stdin is not None:
-            self.guard.stdin.close()
+        if self.guard.stdin is not None and not self.guard.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):  # the guard went with the engine
+                self.guard.stdin.write("end")
+                self.guard.stdin.close()
         self.guard.wait()
         if self.guard.stdout is not None:
             self.guard.stdout.close()
@@ -244,7 +246,7 @@ def _identify(command: tuple[str, ...]) -> EngineBinary | None:
 def _launch(binary: EngineBinary, directory: Path, port: int, password: str, command: list[str]) -> RunningEngine:
     with (directory / datadir.OUTPUT_LOG).open("ab") as output:
         guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_GUARD), *command],
+            [sys.executable, "-I", "-S", str(_GUARD), str(datadir.TEMPLATES.root), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,

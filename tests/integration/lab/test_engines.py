@@ -91,7 +91,7 @@ def test_engines_die_with_a_lab_that_is_killed(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(tmp_path / "engine")],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},  # what a killed process cannot tidy up is left there
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     try:
         assert lab.stdout is not None
@@ -102,6 +102,7 @@ def test_engines_die_with_a_lab_that_is_killed(tmp_path: Path) -> None:
         lab.kill()
         lab.communicate()
     assert _eventually(lambda: not _alive(engine) and not _alive(guard))
+    assert list(tmp_path.glob("storex-lab-*")) == []
 
 
 def test_an_engine_dies_with_its_guard(tmp_path: Path) -> None:
