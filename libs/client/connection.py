@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from libs.core.ids import new_id
 
-UNARY_SECONDS = 20.0
-"""Default deadline of a unary call."""
+UNARY_SECONDS = 10.0
+"""Default deadline of a unary call; a collector's statements have less."""
+LISTING_SECONDS = 6.0
+"""Deadline of a listing: a region that is slower than this stands among its errors."""
 STREAM_SECONDS = 60.0
 """Default deadline of a stream."""
 

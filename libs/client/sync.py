@@ -8,7 +8,14 @@ from typing import Self, TypeVar
 
 import grpc
 
-from libs.client.connection import CHANNEL_OPTIONS, STREAM_SECONDS, UNARY_SECONDS, TokenSource, call_metadata
+from libs.client.connection import (
+    CHANNEL_OPTIONS,
+    LISTING_SECONDS,
+    STREAM_SECONDS,
+    UNARY_SECONDS,
+    TokenSource,
+    call_metadata,
+)
 from libs.client.failures import call_error
 from libs.client.targets import Listing
 from storex.agent.v1.agent_pb2_grpc import AgentServiceStub
@@ -70,7 +77,8 @@ class StorexClient:
             token = page.next_page_token
             if not token:
                 break
-        for answer in self.stream(self.fleet.StreamInstances, StreamInstancesRequest(name="regions/-")):
+        request = StreamInstancesRequest(name="regions/-")
+        for answer in self.stream(self.fleet.StreamInstances, request, seconds=LISTING_SECONDS):
             listing.add(answer)
         return listing
 

@@ -77,7 +77,7 @@ class Child:
         # What the service itself started, if anything, goes with it.
         _signal_group(self._process.pid, signal.SIGKILL)
         self._process = None
-        self.last_exit = f"{_describe(status)}{_last_words(self.spec.log_file)}"
+        self.last_exit = _describe(status, self.spec.log_file)
         self._enter(WAITING)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
@@ -118,13 +118,10 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def _describe(status: int) -> str:
-    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
-
-
-def _last_words(log_file: Path) -> str:
+def _describe(status: int, log_file: Path) -> str:
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
     with log_file.open("rb") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
-        lines = log.read().decode("utf-8", errors="replace").split("\n")
-    words = [line.strip() for line in lines if line.strip()]
-    return f": {words[-1][:300]}" if words else ""
+        words = log.read().decode("utf-8", errors="replace").strip().rpartition("\n")[2]
+    return f"exited with status {status}: {words[:300]}" if words else f"exited with status {status}"

@@ -1,9 +1,15 @@
-"""When a service may be called: it accepts connections, and its health service says SERVING."""
+"""When a service may be called: it accepts connections, and its health service says SERVING.
+
+gRPC is imported inside the functions: while a mesh starts, its services need the processor more than the supervisor.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+
+TokenSource = Callable[[], str]
 
 _POLL_SECONDS = 0.05
 _CHECK_SECONDS = 2.0
@@ -12,7 +18,6 @@ _CHECK_SECONDS = 2.0
 async def wait_serving(address: str) -> None:
     """Return once the server at `host:port` says that it serves; waits for ever, so cancel it."""
     await _wait_accepting(address)
-    # Imported only now: the services, which need the processor more, are already starting.
     import grpc
     from grpc_health.v1 import health_pb2
 
@@ -26,6 +31,20 @@ async def wait_serving(address: str) -> None:
             with suppress(grpc.aio.AioRpcError):
                 answer = await check(health_pb2.HealthCheckRequest(), timeout=_CHECK_SECONDS)
                 if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def wait_regions(coordinator: str, token: TokenSource) -> None:
+    """Return once the coordinator has heard from every region's shard; waits for ever, so cancel it."""
+    from libs.client import AsyncStorexClient, CallError
+    from storex.fleet.v1.fleet_pb2 import HEALTH_DOWN, ListRegionsRequest
+
+    async with AsyncStorexClient(coordinator, token) as client:
+        while True:
+            with suppress(CallError):
+                answer = await client.call(client.fleet.ListRegions, ListRegionsRequest(page_size=500))
+                if all(region.health != HEALTH_DOWN for region in answer.regions):
                     return
             await asyncio.sleep(_POLL_SECONDS)
 

@@ -6,14 +6,19 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from libs.cli.mesh.child import READY, WAITING, Child
 from libs.cli.mesh.plan import free_ports, plan_mesh
+from libs.cli.mesh.readiness import wait_regions
 from libs.cli.mesh.state import MeshDirectory, MeshState
 from libs.cli.mesh.tokens import TokenRotation
-from libs.config import StorexConfig
+from libs.config import ADMIN, StorexConfig
 from libs.identity import LocalIssuer
+
+REGIONS_SECONDS = 5.0
+"""How long a mesh whose services are all ready may go on before every region has been heard of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class Supervisor:
         self._directory = directory
         self._tell = tell
         self._plan = plan_mesh(config, free_ports())
-        self._tokens = TokenRotation(LocalIssuer.open(config.state_dir), self._plan.services)
+        self._issuer = LocalIssuer.open(config.state_dir)
+        self._tokens = TokenRotation(self._issuer, self._plan.services)
         self._children = [Child(spec, self._child_changed) for spec in self._plan.services]
         self._state = "starting"
         self._started_at = time.time()
@@ -65,9 +71,15 @@ class Supervisor:
     async def _announce_ready(self) -> None:
         for child in self._children:
             await child.ready.wait()
+        # A coordinator that has not yet heard of a shard would answer the first question with a retryable error.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(wait_regions(self.coordinator, self._admin_token), REGIONS_SECONDS)
         self._state = "ready"
         self._publish()
         self._tell(MeshEvent("mesh_ready", text=self.coordinator))
+
+    def _admin_token(self) -> str:
+        return self._issuer.issue_user(ADMIN.name, ADMIN.teams, ADMIN.roles, REGIONS_SECONDS)
 
     def _child_changed(self, child: Child) -> None:
         self._publish()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from libs.cli.report.wording import (
+    EvidenceGroup,
     checked_line,
+    evidence_groups,
     footer,
     headline,
     limit_line,
@@ -31,15 +33,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _list(
         "How it unfolds", [f"{markdown(link.text)}{_marks(link.evidence_refs)}" for link in report.causal_chain]
     )
-    yield from _list(
-        "Evidence",
-        [
-            f"{markdown_code(evidence.path)} of {markdown_code(evidence.tool)} = {markdown_code(evidence.value)}"
-            + (f": {markdown_code(evidence.statement)}" if evidence.statement else "")
-            for evidence in report.evidence
-        ],
-        numbered=True,
-    )
+    yield from _list("Evidence", [_evidence(group) for group in evidence_groups(report)])
     yield from _list("Ruled out", [f"{markdown_code(item.kind)}: {markdown(item.reason)}" for item in report.ruled_out])
     yield from _list("Next steps", [_step(step) for step in report.next_steps], numbered=True)
     yield from _list("Could not be read", [markdown(limit_line(limit)) for limit in report.limits])
@@ -57,6 +51,12 @@ def _cause(cause: RootCause) -> Iterator[str]:
         yield f"- instance: {markdown_code(cause.name)}"
     for role, things in parts_of(cause):
         yield f"- {markdown(role)}: {markdown_code(things)}"
+
+
+def _evidence(group: EvidenceGroup) -> str:
+    values = ", ".join(markdown_code(value) for value in group.values)
+    claim = f"{_marks(group.numbers).strip()} {markdown_code(group.tool)} {markdown_code(group.path)} = {values}"
+    return f"{claim}: {markdown(group.statement)}" if group.statement else claim
 
 
 def _step(step: NextStep) -> str:

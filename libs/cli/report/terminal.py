@@ -10,7 +10,7 @@ from rich.text import Text
 
 from libs.cli.report.wording import (
     checked_line,
-    evidence_claim,
+    evidence_groups,
     footer,
     headline,
     limit_line,
@@ -67,10 +67,11 @@ def _causes(report: Report) -> Iterator[Text]:
 
 
 def _evidence(report: Report) -> Iterator[Text]:
-    for number, evidence in enumerate(report.evidence, start=1):
-        yield plain(f"[{number}] {evidence_claim(evidence)}")
-        if evidence.statement:
-            yield plain(f"      {evidence.statement}", "dim")
+    for group in evidence_groups(report):
+        line = plain(f"{references(group.numbers).strip()} {group.claim}")
+        if group.statement:
+            line.append_text(plain(f"  {group.statement}", "dim"))
+        yield line
 
 
 def _steps(steps: Iterable[NextStep]) -> Iterator[Text]:

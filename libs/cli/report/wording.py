@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from storex.agent.v1.report_pb2 import Report, Risk, RootCause, Verdict
-from storex.common.v1.entity_pb2 import Evidence, Limit
+from storex.common.v1.entity_pb2 import Limit
 
+_POSITION = re.compile(r"\[\d+\]", re.ASCII)
 _TYPE_WORDS = {"connection_id": "connection", "statement_digest": "statement", "error_code": "error"}
 
 
@@ -38,14 +41,49 @@ def parts_of(cause: RootCause) -> Iterable[tuple[str, str]]:
 
 
 def references(numbers: Iterable[int]) -> str:
-    """Positions in the evidence as people count them: ` [1][3]`."""
-    marks = "".join(f"[{number + 1}]" for number in numbers)
-    return f" {marks}" if marks else ""
+    """Positions in the evidence as people count them, runs drawn together: ` [1-3,7]`."""
+    counted = sorted({number + 1 for number in numbers})
+    return f" [{','.join(_runs(counted))}]" if counted else ""
 
 
-def evidence_claim(evidence: Evidence) -> str:
-    """Where a value was read, and the value."""
-    return f"{evidence.tool}  {evidence.path} = {evidence.value}"
+def _runs(numbers: Sequence[int]) -> Iterator[str]:
+    start = 0
+    for position, number in enumerate(numbers):
+        if position + 1 == len(numbers) or numbers[position + 1] != number + 1:
+            first = numbers[start]
+            yield str(first) if first == number else f"{first}-{number}"
+            start = position + 1
+
+
+@dataclass(slots=True)
+class EvidenceGroup:
+    """Evidence of one kind: the same tool, instance, statement, and path but for the positions in it."""
+
+    tool: str
+    path: str
+    name: str
+    statement: str
+    numbers: list[int] = field(default_factory=list)
+    values: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def claim(self) -> str:
+        """Where the values were read, and the values, each once."""
+        return f"{self.tool}  {self.path} = {', '.join(self.values)}"
+
+
+def evidence_groups(report: Report) -> list[EvidenceGroup]:
+    """The evidence, drawn together where a report cites the same figure of many sessions; first come, first shown."""
+    groups: dict[tuple[str, ...], EvidenceGroup] = {}
+    for number, evidence in enumerate(report.evidence):
+        pattern = _POSITION.sub("[*]", evidence.path)
+        key = (evidence.tool, pattern, evidence.name, evidence.statement)
+        group = groups.setdefault(key, EvidenceGroup(evidence.tool, evidence.path, evidence.name, evidence.statement))
+        if group.path != evidence.path:
+            group.path = pattern
+        group.numbers.append(number)
+        group.values.setdefault(evidence.value)
+    return list(groups.values())
 
 
 def limit_line(limit: Limit) -> str:

@@ -68,3 +68,15 @@ def test_a_report_with_nothing_in_it_is_still_one(verdict: Verdict.ValueType) ->
     word = Verdict.Name(verdict).removeprefix("VERDICT_")
     assert on_terminal(report, colours=False).startswith(f"{word}  regions/eu  partial\n")
     assert report_markdown(report).startswith(f"## {word}  regions/eu  partial\n")
+
+
+def test_the_same_figure_of_many_sessions_is_one_line() -> None:
+    report = Report(target="t")
+    for position in (3, 5, 7):
+        report.evidence.add(tool="get_lock_waits", path=f"waiters[{position}].root_connection_id", value="13")
+        report.evidence.add(tool="get_lock_waits", path=f"waiters[{position}].wait_seconds", value=f"{position}.5")
+    report.causal_chain.add(text="They wait.", evidence_refs=[0, 1, 2, 4, 5])
+    text = on_terminal(report, colours=False)
+    assert "  [1,3,5] get_lock_waits  waiters[*].root_connection_id = 13\n" in text
+    assert "  [2,4,6] get_lock_waits  waiters[*].wait_seconds = 3.5, 5.5, 7.5\n" in text
+    assert "They wait. [1-3,5-6]\n" in text

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from libs.lab.fleet import LabFleet
+from tests.e2e.cli.conftest import Storex
+
+pytestmark = pytest.mark.engine
+
+INSTANCE = "regions/eu-west-1/instances/payments-1"
+
+
+def test_an_on_call_engineer_asks_and_asks_again(storex: Storex, fleet: LabFleet) -> None:
+    with fleet.inject("lock.row_blocker", "payments-1") as incident:
+        report = storex.json("ask", INSTANCE, "why is payments in eu-west slow?", "--as", "payments-oncall")
+        causes = [
+            (cause["kind"], [(entity["role"], entity["type"], entity["value"]) for entity in cause["entities"]])
+            for cause in report["root_causes"]
+        ]
+        assert incident.truth.unmet(causes) == []
+        assert report["verdict"] == "VERDICT_CONFIRMED"
+        holder = next(value for role, type_, value in incident.truth.entities if type_ == "connection_id")
+        assert any(step["command"] == f"KILL {holder}" for step in report["next_steps"])
+        follow_up = storex.run(
+            "ask", "--session", report["session_id"], "which client is it?", "--as", "payments-oncall"
+        )
+        assert follow_up.status == 0, follow_up.stderr
+        assert "reconciliation-job" in follow_up.stdout
+        others = storex.run("ask", "--session", report["session_id"], "which client is it?", "--as", "orders-oncall")
+        assert others.status == 6
+
+
+def test_people_see_steps_and_a_pipe_gets_the_report(storex: Storex) -> None:
+    asked = storex.run("ask", "payments-2", "is it healthy?")
+    assert asked.status == 0, asked.stderr
+    assert asked.stdout.startswith("HEALTHY  regions/eu-central-1/instances/payments-2\n")
+    assert "written by builtin" in asked.stdout
+    assert "get_health" in asked.stderr
+    assert "\x1b" not in asked.stdout + asked.stderr
+    page = storex.run("ask", "service:payments", "is it healthy?", "--markdown")
+    assert page.stdout.startswith("## HEALTHY")
+
+
+def test_what_cannot_be_asked_about_is_told(storex: Storex) -> None:
+    unknown = storex.run("ask", "payment-1", "why is it slow?")
+    assert unknown.status == 6
+    assert INSTANCE in unknown.stderr
+    assert storex.run("ask", "payments-1").status == 2
+    assert storex.run("ask", "payments-1", "why?", "--at", "soon").status == 2
