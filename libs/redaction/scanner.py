@@ -187,7 +187,7 @@ class _Scanner:
         is_account = self._last() == "@" or [token.upper() for token in self.tokens[-2:]] == ["DEFINER", "="]
         if is_account or len(name) > MAX_IDENTIFIER or not name or _UNSAFE_IN_NAME.search(name):
             self.tokens.append(MARK)
-        elif _BARE_NAME.fullmatch(name) and name.upper() not in RESERVED:
+        elif _BARE_NAME.fullmatch(name) and name.upper() not in RESERVED and self._last() not in _MARKS:
             self.tokens.append(name)
         else:
             self.tokens.append(f"`{name}`")

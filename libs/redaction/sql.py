@@ -25,7 +25,7 @@ MAX_LENGTH = 65_536
 
 
 _TIGHT = frozenset({",", ")", ";", "."})
-_TIGHT_AFTER = frozenset({"", "(", ".", "@", "@@"})
+_TIGHT_AFTER = frozenset({"(", ".", "@", "@@"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ def _joined(tokens: Sequence[str]) -> str:
     for piece in tokens:
         is_call = piece == "(" and last not in RESERVED and (last[-1:].isalnum() or last[-1:] in ("_", "`"))
         is_host = piece == "@" and last == MARK
-        if not (is_call or is_host or piece in _TIGHT or last in _TIGHT_AFTER):
+        is_tight = is_call or is_host or piece in _TIGHT or (last in _TIGHT_AFTER and piece != MORE)
+        if pieces and not is_tight:
             pieces.append(" ")
         pieces.append(piece)
         last = piece

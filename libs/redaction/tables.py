@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from libs.redaction.lexicon import RESERVED
+from libs.redaction.lexicon import RESERVED, STATEMENT_OPENERS
 
 MAX_TABLES = 32
 """Most tables told for one statement."""
@@ -38,8 +38,14 @@ def _table_positions(tokens: Sequence[str]) -> Iterator[int]:
         elif piece in _READERS:
             reads[-1] = True
         is_source = piece in ("JOIN", "STRAIGHT_JOIN") or (piece == "FROM" and reads[-1])
-        if is_source or (piece in _TARGETS and before not in _NO_TARGET_AFTER):
+        is_target = piece in _TARGETS and before not in _NO_TARGET_AFTER and not _continues(before)
+        if is_source or is_target:
             yield position + 1
+
+
+def _continues(before: str) -> bool:
+    """Whether the word before is a name, so that no statement can begin here, as in ANALYZE TABLE t UPDATE HISTOGRAM."""
+    return bool(before) and _is_name(before) and before.upper() not in STATEMENT_OPENERS
 
 
 def _names_from(tokens: Sequence[str], position: int) -> Iterator[str]:

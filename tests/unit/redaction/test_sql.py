@@ -127,6 +127,8 @@ def test_accounts_aliases_and_odd_names_go_too(sql: str) -> None:
         ("ALTER TABLE t ADD c INT", ("t",)),
         ("DROP TABLE IF EXISTS t, u", ("t", "u")),
         ("SELECT REPLACE(a, 'b', 'c') FROM generate(5)", ()),
+        ("ANALYZE TABLE t UPDATE HISTOGRAM ON c", ("t",)),
+        ("BEGIN UPDATE t SET a = 1; END", ("t",)),
         ("SELECT 1", ()),
     ],
 )
