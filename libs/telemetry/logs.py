@@ -19,6 +19,7 @@ log_fields: ContextVar[Mapping[str, str]] = ContextVar("storex_log_fields", defa
 
 _OWN = ("libs.", "services.", "storex.")
 _MAX_FRAMES = 12
+_encode = json.JSONEncoder(default=str).encode
 
 
 class JsonFormatter(logging.Formatter):
@@ -42,7 +43,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             line |= describe_exception(record.exc_info[1])
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 def describe_exception(error: BaseException) -> dict[str, object]:
@@ -61,3 +62,6 @@ def configure_logging(service: str, level: str = "INFO", stream: TextIO | None =
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # What the formatter does not show need not be found out for each line (see the logging HOWTO, "Optimization").
+    logging._srcfile = None  # walking the stack
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

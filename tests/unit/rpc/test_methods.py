@@ -55,12 +55,6 @@ def test_wildcards_need_a_stream_that_can_carry_a_regions_error() -> None:
     }
 
 
-def test_every_region_scoped_request_starts_with_its_name() -> None:
-    for info in METHODS:
-        if info.scope == SCOPE_REGION:
-            assert info.request_type.DESCRIPTOR.fields_by_number[1].name == "name", info.full_method
-
-
 def test_an_unknown_path_is_not_found() -> None:
     assert METHODS.get("/storex.fleet.v1.FleetService/getinstance") is None
     assert METHODS.get("") is None
