@@ -44,7 +44,7 @@ def _table_positions(tokens: Sequence[str]) -> Iterator[int]:
 
 
 def _continues(before: str) -> bool:
-    """Whether the word before is a name, so that no statement can begin here, as in ANALYZE TABLE t UPDATE HISTOGRAM."""
+    """Whether the word before is a name, so that no statement begins here: ANALYZE TABLE t UPDATE HISTOGRAM."""
     return bool(before) and _is_name(before) and before.upper() not in STATEMENT_OPENERS
 
 

@@ -22,7 +22,7 @@ from services.shard.egress.interceptor import EgressInterceptor
 from services.shard.egress.rules import DomainRule, EgressRules, Treatment
 from services.shard.egress.step import EgressStep
 from storex.diagnostics.v1 import diagnostics_pb2
-from tests.unit.egress.planted import MARKS, planted
+from tests.planted import MARKS, planted
 
 ORDERS = Resource("west", "gdpr", "aws", "prod", "payments", "orders-1")
 USERS = Resource("west", "gdpr", "aws", "prod", "accounts", "users-1")

@@ -1,0 +1,1 @@
+"""What leaves a region, searched byte by byte on the wire."""
