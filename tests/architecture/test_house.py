@@ -21,6 +21,9 @@ SIBLINGS_APART = (
     "libs/lab/incidents",
 )
 
+SHARED_BY_SIBLINGS = {"__init__", "registry", "readings", "injection", "tool"}
+"""What a folder of siblings has in common: its registry, and the shape of what each is given and gives back."""
+
 
 def test_files_stay_small() -> None:
     long = [f"{p.relative_to(ROOT)}" for p in CODE if len(p.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE]
@@ -51,12 +54,12 @@ def test_every_package_says_what_it_is(top: str) -> None:
 @pytest.mark.parametrize("folder", SIBLINGS_APART)
 def test_siblings_do_not_import_each_other(folder: str) -> None:
     package = folder.replace("/", ".")
-    modules = {p.stem for p in (ROOT / folder).glob("*.py")} - {"__init__", "base", "registry"}
+    modules = {p.stem for p in (ROOT / folder).glob("*.py")} - SHARED_BY_SIBLINGS
     modules |= {p.parent.name for p in (ROOT / folder).glob("*/__init__.py")}
     assert modules, f"{folder} holds nothing"
     for path in (ROOT / folder).rglob("*.py"):
         own = path.relative_to(ROOT / folder).parts[0].removesuffix(".py")
-        if own in {"__init__", "registry"}:
+        if own in SHARED_BY_SIBLINGS:
             continue
         imported = set(re.findall(rf"from {re.escape(package)}\.(\w+)", path.read_text(encoding="utf-8")))
         assert not (imported & modules) - {own}, f"{path.relative_to(ROOT)} imports {imported & modules}"

@@ -1,0 +1,53 @@
+"""`make bench [BENCH=name]`: run the measures, print a table, and add a row per measure to bench/results.jsonl."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.rows import Row
+
+RESULTS = Path("bench/results.jsonl")
+BENCHES = {
+    "relay": "a call through the coordinator against a direct call to the shard",
+    "question": "seconds from question to report",
+    "policy": "policy decisions, cached and not, and reload",
+}
+"""Each is a module of this package with `run() -> list[Row]`."""
+
+
+def table_of(rows: Sequence[Row]) -> Table:
+    """The rows as people read them."""
+    table = Table("measure", "value", "unit", "baseline", "ratio")
+    for row in rows:
+        baseline = "" if row.baseline is None else f"{row.baseline:,.4g}"
+        ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
+        table.add_row(row.name, f"{row.value:,.4g}", row.unit, baseline, ratio)
+    return table
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the named benches, or all; returns the exit status."""
+    unknown = set(names) - BENCHES.keys()
+    if unknown:
+        known = "; ".join(f"{name}: {what}" for name, what in BENCHES.items())
+        print(f"No such bench: {', '.join(sorted(unknown))}. There is {known}.", file=sys.stderr)
+        return 2
+    rows: list[Row] = []
+    for name in names or BENCHES:
+        rows += importlib.import_module(f"tests.bench.{name}").run()
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a", encoding="utf-8") as out:
+        out.writelines(json.dumps(row.as_dict()) + "\n" for row in rows)
+    Console().print(table_of(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
