@@ -91,6 +91,9 @@ class Connection:
         return cursor
 
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
 def _connect(login: Login, limits: SessionLimits) -> pymysql.Connection[Any]:
     try:
         return pymysql.connect(
@@ -106,6 +109,8 @@ def _connect(login: Login, limits: SessionLimits) -> pymysql.Connection[Any]:
             program_name=PROGRAM_NAME,
             local_infile=False,
             ssl=_tls_context(login.tls),
+            # Elsewhere a session is encrypted where the server can, and without `tls:` nobody vouches for the server.
+            ssl_disabled=login.tls is None and login.host in _LOOPBACK,
         )
     except (pymysql.MySQLError, OSError):
         raise
