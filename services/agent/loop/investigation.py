@@ -91,7 +91,7 @@ class Investigation:
         agreed = reconcile(draft, second, records)
         if agreed is not None:
             return self.reasoner, agreed
-        problem = "The model overlooked a cause that the detectors found and a second reading showed."
+        problem = "The model overlooked a cause, or who is behind it, that the detectors found and a reading showed."
         await self._note("MODEL_UNSUPPORTED", problem, "The builtin investigator's report is given.")
         return self.fallback, second
 

@@ -24,11 +24,11 @@ def summarise(records: Sequence[Record]) -> str:
         return _one(records[0])
     failed = sum(record.status in (ERROR, DENIED) for record in records)
     findings = sum(len(record.health.findings) for record in records if record.health is not None)
-    parts = [f"{len(records) - failed} instances"]
+    parts = [f"answers: {len(records) - failed}"]
     if any(record.health is not None for record in records):
-        parts.append(f"{findings} findings")
+        parts.append(f"findings: {findings}")
     if failed:
-        parts.append(f"{failed} regions did not answer")
+        parts.append(f"regions without an answer: {failed}")
     return ", ".join(parts)
 
 
@@ -37,19 +37,19 @@ def _one(record: Record) -> str:
         return record.problem
     if record.health is not None:
         kinds = [finding.kind for finding in record.health.findings]
-        return f"{len(kinds)} findings: {', '.join(kinds)}" if kinds else f"healthy, {len(record.health.checks)} checks"
+        return f"found {', '.join(kinds)}" if kinds else f"nothing found by {len(record.health.checks)} checks"
     if record.status == NO_DATA or record.message is None:
         return "nothing to show"
     return ", ".join([*_lists(record.message), *_values(record.message)][:_MAX_FIELDS])
 
 
 def _lists(message: Message) -> list[str]:
-    return [f"{len(value)} {field.name}" for field, value in message.ListFields() if field.is_repeated]
+    return [f"{field.name}: {len(value)}" for field, value in message.ListFields() if field.is_repeated]
 
 
 def _values(message: Message) -> list[str]:
     return [
-        f"{field.name} {value:.6g}" if isinstance(value, float) else f"{field.name} {value}"
+        f"{field.name}: {value:.6g}" if isinstance(value, float) else f"{field.name}: {value}"
         for field, value in message.ListFields()
         if not field.is_repeated and field.cpp_type in _NUMBERS and field.name != "next_page_token"
     ]

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent
+PROMPTS = Path(__file__).parent
+"""Where the prompts are."""
 _REFERENCE = re.compile(r"(?P<name>[a-z][a-z_]*)@(?P<version>[1-9][0-9]*)", re.ASCII)
 _VARIABLE = re.compile(r"\{\{([a-z_]+)\}\}")
 _HEADER = "variables:"
@@ -31,7 +32,7 @@ class Prompt:
         return _VARIABLE.sub(lambda match: values[match[1]], self.text)
 
 
-def load_prompt(reference: str, folder: Path = _FOLDER) -> Prompt:
+def load_prompt(reference: str, folder: Path = PROMPTS) -> Prompt:
     """The prompt `name@version`. Raises PromptError."""
     match = _REFERENCE.fullmatch(reference)
     if match is None:

@@ -11,24 +11,24 @@ from services.agent.report.writing import settle
 
 
 def reconcile(models: Draft, builtins: Draft, records: Records) -> Draft | None:
-    """The model's draft, without causes that only it sees beside confirmed ones; None where it misses a cause.
+    """The model's draft, without causes that only it sees beside confirmed ones; None where it is the weaker one.
 
-    What `builtin` claims is what the shards' detectors found and its own reading showed, so a model that overlooks it
-    is not believed.
+    What `builtin` claims is what the shards' detectors found and its own reading showed, so a model that overlooks a
+    cause, or cannot name who is behind one that is confirmed, is not believed.
     """
     claimed = settle(models, records)
     known = settle(builtins, records)
-    if not {_key(cause.cause) for cause in known} <= {_key(cause.cause) for cause in claimed}:
+    if not _keys(known) <= _keys(claimed) or not _keys(known, confirmed=True) <= _keys(claimed, confirmed=True):
         return None
-    if not any(cause.confirmed for cause in known):
+    if not _keys(known, confirmed=True):
         return models
-    kept = {_key(cause.cause) for cause in claimed if cause.confirmed or _is_among(cause, known)}
+    kept = _keys(claimed, confirmed=True) | _keys(known)
     causes = tuple(cause for cause in models.causes if _key(cause) in kept)
     return models if causes == models.causes else replace(models, causes=causes, answer="")
 
 
-def _is_among(cause: VerifiedCause, known: list[VerifiedCause]) -> bool:
-    return _key(cause.cause) in {_key(other.cause) for other in known}
+def _keys(causes: list[VerifiedCause], *, confirmed: bool = False) -> set[tuple[str, str]]:
+    return {_key(cause.cause) for cause in causes if cause.confirmed or not confirmed}
 
 
 def _key(cause: DraftCause) -> tuple[str, str]:

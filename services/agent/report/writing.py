@@ -186,8 +186,9 @@ def _supporting(verified: VerifiedCause, tool: str, pattern: str, records: Recor
         shown = [
             element for element in verified.all_elements if (element.group.tool, element.group.prefix) == (tool, prefix)
         ]
-        found = [element.cite(pattern) for element in shown[:_MAX_CITED_PER_PATTERN]]
-    return [citation for citation in found if citation is not None and citation.value]
+        found = [element.cite(pattern) for element in shown]
+    by_value = {citation.value: citation for citation in reversed(found) if citation is not None and citation.value}
+    return list(reversed(by_value.values()))[:_MAX_CITED_PER_PATTERN]
 
 
 def _shard_summary(verified: VerifiedCause) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from services.agent.prompts.prompt import Prompt, load_prompt
+from services.agent.prompts.prompt import PROMPTS, Prompt, load_prompt
 from services.agent.tools.tool import Tool
 
 LEAD = "lead"
@@ -30,7 +30,9 @@ class Specialist:
     tools: tuple[Tool, ...]
 
 
-def load_specialist(name: str, tools: Mapping[str, Tool], folder: Path = _FOLDER) -> Specialist:
+def load_specialist(
+    name: str, tools: Mapping[str, Tool], folder: Path = _FOLDER, prompts: Path = PROMPTS
+) -> Specialist:
     """Read one specialist's folder. Raises SpecialistError, and PromptError for its prompt."""
     path = folder / name / "specialist.yaml"
     try:
@@ -42,7 +44,8 @@ def load_specialist(name: str, tools: Mapping[str, Tool], folder: Path = _FOLDER
     unknown = [tool for tool in settings["tools"] if tool not in tools]
     if unknown:
         raise SpecialistError(f"{path} names unknown tools: {', '.join(map(str, unknown))}")
-    return Specialist(name, load_prompt(str(settings["prompt"])), tuple(tools[tool] for tool in settings["tools"]))
+    prompt = load_prompt(str(settings["prompt"]), prompts)
+    return Specialist(name, prompt, tuple(tools[tool] for tool in settings["tools"]))
 
 
 def load_specialists(tools: Mapping[str, Tool]) -> dict[str, Specialist]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.agent.report.causes.cause import LOW_RISK, MEDIUM_RISK, NO_RISK, Facts, Link, Step, Supporting
+from services.agent.report.causes.cause import MEDIUM_RISK, NO_RISK, Facts, Link, Step, Supporting
 from services.agent.report.causes.wording import count, owner, seconds
 from services.agent.report.sql import quoted_string
 
@@ -16,6 +16,12 @@ _RATIO = "used_ratio"
 _CURRENT = "current"
 _LIMIT = "max_connections"
 _REFUSED = "refused"
+
+_LISTING = "SELECT ID, HOST, TIME FROM information_schema.PROCESSLIST"
+_KILLS = "SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST"
+_OUTSIDE_TRANSACTIONS = "ID NOT IN (SELECT trx_mysql_thread_id FROM information_schema.INNODB_TRX)"
+_LONG_IDLE_SECONDS = 60
+"""Idle time from which a connection is surely not between two statements of somebody's work."""
 
 
 class ConnectionLeak:
@@ -71,33 +77,37 @@ class ConnectionLeak:
 
     def next_steps(self, facts: Facts) -> tuple[Step, ...]:
         """List them, restart the client, then end the idle ones."""
-        user = quoted_string(facts.entity("holder", "user"))
         who = owner(facts, "holder") or "that client"
-        idle_long = (
-            f"FROM information_schema.PROCESSLIST WHERE USER = {user} AND COMMAND = 'Sleep' AND TIME >= 60"
-            if user
-            else ""
+        restart = Step(
+            f"Restart or roll back the client ({who}): this gives all of its connections back, and loses what it has "
+            "under way. Then look in its code or pool settings for connections that are opened and not returned. "
+            f"Before: note `storex diag connections {facts.cause.name}`. After: its total falls and stays down.",
+            MEDIUM_RISK,
         )
-        steps = [
-            Step(
-                f"Restart or roll back the client ({who}): this gives all of its connections back. Then look in its "
-                "code or pool settings for connections that are opened and not returned. Before: note "
-                f"`storex diag connections {facts.cause.name}`. After: its total falls and stays down.",
-                LOW_RISK,
-            )
-        ]
-        if not user:
-            return tuple(steps)
-        listing = f"SELECT ID, HOST, TIME {idle_long} ORDER BY TIME DESC"
-        kills = f"SELECT CONCAT('KILL ', ID, ';') {idle_long}"
+        idle = _idle_connections(facts)
+        if not idle:
+            return (restart,)
         return (
-            Step("See the idle connections, the longest idle first.", NO_RISK, listing),
-            *steps,
+            Step("See the idle connections, the longest idle first.", NO_RISK, f"{_LISTING} {idle} ORDER BY TIME DESC"),
+            restart,
             Step(
-                "If the limit is reached before that, end the idle ones: this SELECT only prints the KILL commands. "
-                "Before: leave out connections with an open transaction. After: run it again; if they come back, the "
-                "client still leaks.",
+                "If the limit is reached before that, end the idle ones: this SELECT only prints the KILL commands, "
+                "and leaves out connections inside a transaction. Before: see that the list holds only the leaking "
+                "client's. After: run it again; if they come back, the client still leaks.",
                 MEDIUM_RISK,
-                kills,
+                f"{_KILLS} {idle} AND {_OUTSIDE_TRANSACTIONS}",
             ),
         )
+
+
+def _idle_connections(facts: Facts) -> str:
+    """The clauses that pick the client's idle connections; empty where its account cannot stand in a command."""
+    user, program = (quoted_string(facts.entity("holder", type_)) for type_ in ("user", "program"))
+    if user is None:
+        return ""
+    of_program = (
+        "JOIN performance_schema.session_connect_attrs "
+        f"ON PROCESSLIST_ID = ID AND ATTR_NAME = 'program_name' AND ATTR_VALUE = {program} "
+    )
+    seconds_idle = max(1, min(_LONG_IDLE_SECONDS, int(facts.number(_MEDIAN))))
+    return f"{of_program if program else ''}WHERE USER = {user} AND COMMAND = 'Sleep' AND TIME >= {seconds_idle}"

@@ -87,8 +87,8 @@ class MissingIndex:
         if text.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "REPLACE", "WITH")):
             steps.append(
                 Step(
-                    "Confirm the plan: put real values where the question marks stand. `type: ALL` with no key means "
-                    "that every row is read.",
+                    f"Confirm the plan{_within(facts)}: put real values where the question marks stand. "
+                    "`type: ALL` without a key means that every row is read.",
                     NO_RISK,
                     f"EXPLAIN {text}",
                 )
@@ -135,6 +135,11 @@ def index_columns(digest_text: str) -> list[str]:
     equal = [column for column, operator in found if operator in _EQUALITY]
     ranged = [column for column, operator in found if operator not in _EQUALITY]
     return list(dict.fromkeys([*equal, *ranged[:1]]))[:_MAX_COLUMNS]
+
+
+def _within(facts: Facts) -> str:
+    schema = facts.value(_SCHEMA)
+    return f" in schema {schema}" if schema else ""
 
 
 def _on(facts: Facts) -> str:

@@ -8,7 +8,9 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def seconds(value: float) -> str:
-    """A span of time: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 2 h`."""
+    """A span of time: `83 ms`, `1.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 2 h`."""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
     if value < 10:
         return f"{value:.1f} s"
     whole = round(value)

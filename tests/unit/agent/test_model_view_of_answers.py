@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from libs.sensitivity.model_view import ModelView
+from services.agent.reasoners.model.fencing import trimmed
+from services.agent.reasoners.model.grounding import grounded
+from services.agent.reasoners.model.submission import SubmissionError, parse_submission
+from services.agent.records import Records
+from services.agent.report.draft import Draft
+from tests.unit.agent import answers
+from tests.unit.agent.answers import NAME
+from tests.unit.agent.recorded import record
+
+
+def test_long_answers_lose_the_tails_of_their_longest_lists_and_say_so() -> None:
+    answer = {"holders": [{"id": 1}], "waiters": [{"id": number, "table": "shop.orders"} for number in range(1000)]}
+    text = trimmed([answer], limit=2000)
+    assert len(text) <= 2000
+    shown = json.loads(text)
+    assert shown["holders"] == [{"id": 1}]
+    assert shown["waiters"][0]["id"] == 0
+    assert shown["waiters"][-1]["not_shown"] == 1000 - (len(shown["waiters"]) - 1)
+
+
+def test_an_answer_that_cannot_be_shortened_is_cut_and_says_so() -> None:
+    text = trimmed([{"digest_text": "x" * 5000}], limit=1000)
+    assert len(text) < 1100
+    assert text.endswith("cut here")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Connection 812 blocks 3 sessions for 37.2 s.", True),
+        ("It has been idle for 38 s.", True),
+        ("It has been idle for 39.5 s.", False),
+        ("Connection 813 is to blame.", False),
+        ("The table `shop.orders` is locked.", True),
+        ("The table `shop.payroll` is locked.", False),
+        ("Someone should kill it.", False),
+        ("It is prn_0123456789ab.", False),
+        ("See https://example.org.", False),
+    ],
+)
+def test_prose_is_kept_only_if_its_figures_and_names_were_recorded(text: str, kept: bool) -> None:
+    records = Records([record("get_lock_waits", answers.lock_waits())])
+    assert grounded(Draft(answer=text), records).answer == (text if kept else "")
+
+
+@pytest.mark.parametrize(
+    "submitted",
+    [
+        "",
+        "[]",
+        '{"answer": "x"}',
+        '{"root_causes": [7]}',
+        '{"root_causes": [{"kind": "lock.gremlins", "name": "regions/a/instances/b"}]}',
+        '{"root_causes": [{"kind": "lock.row_blocker"}]}',
+        '{"root_causes": [{"kind": "lock.row_blocker", "name": "regions/-/instances/-"}]}',
+        '{"root_causes": [{"kind": "lock.row_blocker", "name": "regions/a/instances/b", "entities": {}}]}',
+        '{"root_causes": [{"kind": "lock.row_blocker", "name": "regions/a/instances/b", "entities": [{"role": "x"}]}]}',
+    ],
+)
+def test_a_submission_of_the_wrong_shape_is_told_what_is_wrong(submitted: str) -> None:
+    with pytest.raises(SubmissionError):
+        parse_submission(submitted, ModelView())
+
+
+def test_tokens_in_a_submission_become_names_again() -> None:
+    view = ModelView()
+    token = view.show(answers.lock_waits()).holders[0].session.user
+    assert token.startswith("prn_")
+    entity = {"role": "holder", "type": "user", "value": token}
+    cause = {"kind": "lock.row_blocker", "name": NAME, "entities": [entity], "confidence": 7}
+    draft = parse_submission(json.dumps({"answer": f"It is {token}.", "root_causes": [cause]}), view)
+    assert draft.answer == "It is orders_batch."
+    assert draft.causes[0].values("holder", "user") == ("orders_batch",)
+    assert draft.causes[0].confidence == 1.0

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from libs.core.errors import Reason, StorexError
+from services.agent.records import ERROR, Record
+from services.agent.sessions.sqlite import RETENTION_SECONDS, SqliteSessionStore
+from services.agent.sessions.store import SessionHead
+from storex.agent.v1 import report_pb2
+from tests.unit.agent import answers
+from tests.unit.agent.answers import NAME
+from tests.unit.agent.recorded import record
+
+_NOW = 1_900_000_000.0
+_HEAD = SessionHead("ses_1", "user:alice", NAME, _NOW)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteSessionStore]:
+    opened = SqliteSessionStore(tmp_path / "agent" / "sessions.db", _NOW)
+    yield opened
+    await opened.close()
+
+
+async def test_what_is_kept_comes_back_after_a_restart(tmp_path: Path, store: SqliteSessionStore) -> None:
+    await store.create(_HEAD)
+    turn = await store.begin_turn("ses_1", "why?", _NOW)
+    records = [
+        record("get_lock_waits", answers.lock_waits()),
+        Record("call_2", 0, "get_health", NAME, ERROR, reason="DATABASE_TIMEOUT", problem="Late."),
+    ]
+    report = report_pb2.Report(answer="because", session_id="ses_1")
+    await store.finish_turn("ses_1", turn, report, records)
+    again = SqliteSessionStore(tmp_path / "agent" / "sessions.db", _NOW)
+    try:
+        assert await again.head("ses_1", "user:alice") == _HEAD
+        assert await again.records("ses_1", "user:alice") == records
+        (kept,) = await again.turns("ses_1", "user:alice")
+        assert (kept.question, kept.report, kept.asked_at) == ("why?", report, _NOW)
+    finally:
+        await again.close()
+
+
+async def test_a_question_that_was_cancelled_stays_without_a_report(store: SqliteSessionStore) -> None:
+    await store.create(_HEAD)
+    assert [await store.begin_turn("ses_1", text, _NOW) for text in ("one", "two")] == [0, 1]
+    assert [turn.report for turn in await store.turns("ses_1", "user:alice")] == [None, None]
+
+
+async def test_sessions_are_their_owners(store: SqliteSessionStore) -> None:
+    await store.create(_HEAD)
+    await store.create(SessionHead("ses_2", "user:bob", NAME, _NOW))
+    assert [head.session_id for head in await store.list_heads("user:alice")] == ["ses_1"]
+    for read in (store.head, store.turns, store.records):
+        with pytest.raises(StorexError) as failure:
+            await read("ses_2", "user:alice")
+        assert failure.value.reason is Reason.SESSION_NOT_FOUND
+
+
+async def test_sessions_are_dropped_when_they_are_old(tmp_path: Path, store: SqliteSessionStore) -> None:
+    await store.create(_HEAD)
+    await store.finish_turn("ses_1", await store.begin_turn("ses_1", "q", _NOW), report_pb2.Report(), [])
+    later = SqliteSessionStore(tmp_path / "agent" / "sessions.db", _NOW + RETENTION_SECONDS + 1)
+    try:
+        assert await later.list_heads("user:alice") == []
+    finally:
+        await later.close()
+
+
+async def test_the_file_is_for_its_owner_only(tmp_path: Path, store: SqliteSessionStore) -> None:
+    assert (tmp_path / "agent" / "sessions.db").stat().st_mode & 0o077 == 0

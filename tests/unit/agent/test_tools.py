@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from libs.core.catalogue import CATALOGUE
+from services.agent.reach import Reach
+from services.agent.tools.registry import TOOLS
+from services.agent.tools.tool import Tool, ToolArgumentError, tool_from
+from storex.diagnostics.v1 import diagnostics_pb2
+
+_QUERIES = TOOLS["list_top_queries"]
+
+
+def test_a_function_and_its_docstring_are_the_schema() -> None:
+    schema = _QUERIES.schema
+    assert schema.name == "list_top_queries"
+    assert schema.description.startswith("The statements that cost most")
+    assert "name:" not in schema.description
+    assert schema.parameters["required"] == ["name"]
+    assert schema.parameters["additionalProperties"] is False
+    assert schema.parameters["properties"] == {
+        "name": {"type": "string", "description": "The instance, as regions/REGION/instances/INSTANCE."},
+        "window_seconds": {"type": "integer", "description": "How far back to look, in seconds."},
+        "page_size": {"type": "integer", "description": "How many at most."},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({}, "needs the argument name"),
+        ({"name": "x", "depth": 1}, "takes no argument of that name"),
+        ({"name": 7}, "must be of type string"),
+        ({"name": "x", "page_size": "7"}, "must be of type integer"),
+        ({"name": "x", "page_size": True}, "must be of type integer"),
+        ({"name": "x" * 300}, "longer than 256"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_told_so_that_they_can_be_mended(
+    arguments: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(ToolArgumentError, match=problem):
+        _QUERIES.check(arguments)
+
+
+def test_arguments_that_fit_go_through() -> None:
+    assert _QUERIES.check({"name": "x", "window_seconds": 30}) == {"name": "x", "window_seconds": 30}
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
+def test_every_tool_says_when_to_use_it_and_what_it_costs(tool: Tool) -> None:
+    assert "Use it" in tool.description
+    assert any(word in tool.description for word in ("Cheap", "Moderate", "statements"))
+
+
+def test_every_diagnostic_has_a_tool_and_no_tool_is_anything_else() -> None:
+    service = diagnostics_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"]
+    snake = {"".join(f"_{c.lower()}" if c.isupper() else c for c in m.name).strip("_") for m in service.methods}
+    assert set(TOOLS) - snake == {"list_instances"}
+    assert snake <= set(TOOLS)
+
+
+def test_all_evidence_that_the_catalogue_requires_can_be_read() -> None:
+    required = {evidence.tool for cause in CATALOGUE.values() for evidence in cause.evidence}
+    assert required <= set(TOOLS)
+
+
+def test_a_function_without_words_is_no_tool() -> None:
+    async def silent(reach: Reach, name: str) -> diagnostics_pb2.GetOverviewResponse:
+        return diagnostics_pb2.GetOverviewResponse()
+
+    async def untold(reach: Reach, name: str) -> diagnostics_pb2.GetOverviewResponse:
+        """Say nothing of the argument."""
+        return diagnostics_pb2.GetOverviewResponse()
+
+    async def odd(reach: Reach, names: list[str]) -> diagnostics_pb2.GetOverviewResponse:
+        """Take a list.
+
+        names: Several.
+        """
+        return diagnostics_pb2.GetOverviewResponse()
+
+    for function in (silent, untold, odd):
+        with pytest.raises(ValueError, match=function.__name__):
+            tool_from(function)
