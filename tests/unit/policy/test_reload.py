@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import threading
 from pathlib import Path
 
 import pytest
 
 from libs.policy import PolicyError, ReloadingPolicy
 from libs.policy.reload import REMIND_SECONDS
+from tests.bench.policy.fleet import rule_file
 from tests.unit.policy.people import ORDERS, FixedClock, user
 
 GRANT = "p, user:eve, *, fleet.read, schema, never, allow\n"
@@ -115,3 +118,22 @@ async def test_watching_takes_changes_until_it_is_cancelled(tmp_path: Path) -> N
     watching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await watching
+
+
+def test_a_large_policy_is_replaced_while_calls_go_on(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.csv"
+    file.write_bytes(rule_file(seed=1, rules=10_000))
+    policy = ReloadingPolicy(tmp_path)
+    first = policy.version
+    file.write_bytes(rule_file(seed=2, rules=10_000))
+    policy.poll()
+    reloading = threading.Thread(target=policy.poll)
+    reloading.start()
+    answers = []
+    while reloading.is_alive():
+        answers.append(policy.decide(EVE, "fleet.read", ORDERS).allowed)
+    reloading.join()
+    assert policy.version != first
+    assert len(answers) > 100
+    assert not any(answers)
+    assert gc.isenabled()

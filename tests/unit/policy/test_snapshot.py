@@ -7,6 +7,7 @@ import pytest
 from libs.policy.cache import GenerationCache
 from libs.policy.decision import NO_RULE
 from libs.policy.files import read_folder
+from libs.policy.patterns import parse_where
 from libs.policy.snapshot import CACHED_DECISIONS, PolicySnapshot, build_policy
 from tests.unit.policy.people import ORDERS, FixedClock, Person, resource, service, user
 
@@ -52,8 +53,14 @@ def test_a_deny_that_ends_is_over_when_it_says() -> None:
 def test_what_is_remembered_is_kept_apart_by_everybody_who_took_part() -> None:
     policy = policy_with("")
     stranger = Person("user:olaf", "user", frozenset({"search"}), frozenset({"on-call"}))
+    demoted = Person("user:olaf", "user", OLAF.teams, frozenset({"viewer"}))
     for _ in range(2):
         assert policy.decide([OLAF], "diagnostics.read", ORDERS).allowed
+        assert policy.permitted_anywhere([OLAF], "diagnostics.read")
+        assert "PRINCIPAL" in policy.clear_classes([OLAF], ORDERS, "diagnostics.read")
+        assert "PRINCIPAL" not in policy.clear_classes([demoted], ORDERS, "diagnostics.read")
+        assert policy.decide([demoted], "diagnostics.read", ORDERS).rule == "roles.csv:13"
+        assert not policy.permitted_anywhere([Person("user:olaf", "user", OLAF.teams)], "diagnostics.read")
         assert not policy.decide([stranger], "diagnostics.read", ORDERS).allowed
         assert not policy.decide([OLAF, service("judge")], "diagnostics.read", ORDERS).allowed
         assert not policy.decide([OLAF], "diagnostics.read", resource(team="search")).allowed
@@ -131,6 +138,10 @@ def test_unknown_callers_do_not_fill_the_memory(unknown: int) -> None:
     for number in range(unknown):
         policy.decide([Person(f"user:x{number}", "user")], "fleet.read", ORDERS)
     assert len(policy._decisions) <= 2 * CACHED_DECISIONS
+
+
+def test_an_instance_without_a_team_is_nobodys_own() -> None:
+    assert not parse_where("team=$own").matches(resource(team=""), {""})
 
 
 def test_a_cache_keeps_what_is_asked_for_and_forgets_the_rest() -> None:
