@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
-from contextlib import suppress
 
 from libs.cli.failures import CommandError
 from libs.cli.mesh.state import MeshDirectory
@@ -22,16 +22,32 @@ def down(file: FileOption = None, state_dir: StateDirOption = None, as_json: Jso
     place = Place.find(file, state_dir)
     directory = MeshDirectory(place.state_dir)
     state = directory.read()
-    if state is not None:
-        with suppress(ProcessLookupError):
-            os.kill(state.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while directory.is_held():
-            if time.monotonic() > deadline:
-                remedy = f"`kill -9 {state.pid}` ends it; its services stop by themselves then."
-                raise CommandError(f"The mesh (pid {state.pid}) does not stop.", remedy)
-            time.sleep(0.05)
+    if state is not None and not _stop(state.pid, directory):
+        remedy = f"`kill -9 {state.pid}` ends it; its services stop by themselves then."
+        raise CommandError(f"The mesh (pid {state.pid}) does not stop.", remedy)
     if as_json:
         output.json({"stopped": state is not None})
     else:
         output.note("Stopped." if state is not None else f"No mesh was running in {place.state_dir}.")
+
+
+def _stop(pid: int, directory: MeshDirectory) -> bool:
+    """Tell a supervisor to stop; whether it gave up its state directory and ended, in time."""
+    deadline = time.monotonic() + STOP_SECONDS
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        while directory.is_held():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        # A process that has gone, reaped or not, makes its descriptor readable.
+        gone, _, _ = select.select([process], [], [], max(0.0, deadline - time.monotonic()))
+        return bool(gone)
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(process)

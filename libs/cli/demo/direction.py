@@ -50,7 +50,9 @@ class Direction:
     def inject(self, incident: str, instance: str) -> dict[str, Any]:
         """Bring an incident about and return its truth: `kind`, `title`, `entities`. Raises CommandError."""
         self._direct({"inject": incident, "instance": instance})
-        return self.wait_for("injected")
+        truth = self.wait_for("injected")
+        del truth["event"]
+        return truth
 
     def keep(self) -> None:
         """Let the stage stand after this process has gone. Raises CommandError."""

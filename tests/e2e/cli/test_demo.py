@@ -16,6 +16,17 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(tmp_path)}
 
 
+def storex(*arguments: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "libs.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        env=environment(tmp_path),
+        check=False,
+    )
+
+
 def processes_of(folder: Path) -> list[str]:
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
@@ -28,16 +39,18 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("incident", ["lock.row_blocker", "query.missing_index", "connections.leak", "healthy"])
+@pytest.mark.parametrize(
+    "incident",
+    [
+        "lock.row_blocker",
+        *(
+            pytest.param(incident, marks=pytest.mark.slow)
+            for incident in ("query.missing_index", "connections.leak", "healthy")
+        ),
+    ],
+)
 def test_the_demo_finds_what_it_injects_and_leaves_nothing(tmp_path: Path, incident: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "libs.cli", "demo", "--incident", incident, "--json"],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        env=environment(tmp_path),
-        check=False,
-    )
+    done = storex("demo", "--incident", incident, "--json", tmp_path=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert told["problems"] == []
@@ -64,17 +77,14 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_kept_demo_stays_until_it_is_taken_down(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "libs.cli"]
-    shown = {"capture_output": True, "text": True, "timeout": 110, "check": False}
-    done = subprocess.run([*command, "demo", "--keep"], env=environment(tmp_path), **shown)  # type: ignore[call-overload]
-    (folder,) = tmp_path.iterdir()
-    config = str(folder / "storex.yaml")
+    done = storex("demo", "--keep", tmp_path=tmp_path)
+    config = next(tmp_path.glob("storex-demo-*")) / "storex.yaml"
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"storex down -f {config}" in done.stderr
-        assert subprocess.run([*command, "fleet", "-f", config], **shown).returncode == 0  # type: ignore[call-overload]
+        assert storex("fleet", "-f", str(config), tmp_path=tmp_path).returncode == 0
     finally:
-        down = subprocess.run([*command, "down", "-f", config], **shown)  # type: ignore[call-overload]
+        down = storex("down", "-f", str(config), tmp_path=tmp_path)
     assert down.returncode == 0, down.stderr
     assert list(tmp_path.iterdir()) == []
     assert processes_of(tmp_path) == []

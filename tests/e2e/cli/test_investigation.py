@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 
+from libs.cli.commands.demo import SETTLE_SECONDS
 from libs.lab.fleet import LabFleet
 from tests.e2e.cli.conftest import Storex
 
@@ -10,14 +14,17 @@ pytestmark = pytest.mark.engine
 INSTANCE = "regions/eu-west-1/instances/payments-1"
 
 
+def causes_of(report: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    return [
+        (cause["kind"], [(entity["role"], entity["type"], entity["value"]) for entity in cause["entities"]])
+        for cause in report["root_causes"]
+    ]
+
+
 def test_an_on_call_engineer_asks_and_asks_again(storex: Storex, fleet: LabFleet) -> None:
     with fleet.inject("lock.row_blocker", "payments-1") as incident:
         report = storex.json("ask", INSTANCE, "why is payments in eu-west slow?", "--as", "payments-oncall")
-        causes = [
-            (cause["kind"], [(entity["role"], entity["type"], entity["value"]) for entity in cause["entities"]])
-            for cause in report["root_causes"]
-        ]
-        assert incident.truth.unmet(causes) == []
+        assert incident.truth.unmet(causes_of(report)) == []
         assert report["verdict"] == "VERDICT_CONFIRMED"
         holder = next(value for role, type_, value in incident.truth.entities if type_ == "connection_id")
         assert any(step["command"] == f"KILL {holder}" for step in report["next_steps"])
@@ -28,6 +35,18 @@ def test_an_on_call_engineer_asks_and_asks_again(storex: Storex, fleet: LabFleet
         assert "reconciliation-job" in follow_up.stdout
         others = storex.run("ask", "--session", report["session_id"], "which client is it?", "--as", "orders-oncall")
         assert others.status == 6
+
+
+@pytest.mark.parametrize(
+    ("incident_id", "instance"),
+    [("query.missing_index", "orders-1"), ("connections.leak", "orders-2"), ("healthy", "users-1")],
+)
+def test_the_cause_is_found(storex: Storex, fleet: LabFleet, incident_id: str, instance: str) -> None:
+    with fleet.inject(incident_id, instance) as incident:
+        time.sleep(SETTLE_SECONDS)
+        report = storex.json("ask", instance, "why is it slow?")
+    assert incident.truth.unmet(causes_of(report)) == []
+    assert report["limits"] == []
 
 
 def test_people_see_steps_and_a_pipe_gets_the_report(storex: Storex) -> None:

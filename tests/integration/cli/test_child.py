@@ -15,6 +15,7 @@ import pytest
 from libs.cli.mesh import child as child_module
 from libs.cli.mesh.child import READY, STOPPED, WAITING, Child
 from libs.cli.mesh.plan import ServiceSpec, free_ports
+from tests.integration.cli.processes import is_running
 
 SERVER = "tests.integration.cli.server_on_a_lifeline"
 
@@ -46,15 +47,6 @@ async def running(spec: ServiceSpec) -> AsyncIterator[tuple[Child, list[str]]]:
             await task
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    # A killed orphan stays a zombie until whoever inherited it looks.
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-
-
 async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -74,7 +66,7 @@ async def test_a_killed_process_comes_back_on_its_address(tmp_path: Path) -> Non
         assert second.last_exit.startswith("killed by SIGKILL")
         assert "serving" in child.spec.log_file.read_text()
     assert second.pid is not None
-    assert is_gone(second.pid)
+    assert not is_running(second.pid)
     assert states[-1] == STOPPED
 
 
@@ -106,10 +98,10 @@ async def test_a_process_that_will_not_stop_is_killed(tmp_path: Path, monkeypatc
         await asyncio.wait_for(child.ready.wait(), 15)
         pid = child.snapshot().pid
     assert pid is not None
-    assert is_gone(pid)
+    assert not is_running(pid)
 
 
-def test_a_service_stops_when_the_process_that_started_it_is_gone(tmp_path: Path) -> None:
+def test_a_service_stops_when_the_process_that_started_it_not is_running(tmp_path: Path) -> None:
     spec = spec_of(tmp_path)
     command = [sys.executable, "-m", "libs.cli.mesh.tether", SERVER, *spec.arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
