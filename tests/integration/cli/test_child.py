@@ -101,7 +101,7 @@ async def test_a_process_that_will_not_stop_is_killed(tmp_path: Path, monkeypatc
     assert not is_running(pid)
 
 
-def test_a_service_stops_when_the_process_that_started_it_not is_running(tmp_path: Path) -> None:
+def test_a_service_stops_when_the_process_that_started_it_is_gone(tmp_path: Path) -> None:
     spec = spec_of(tmp_path)
     command = [sys.executable, "-m", "libs.cli.mesh.tether", SERVER, *spec.arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
