@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from services.shard.mysql.connection import Row
 from services.shard.mysql.statements import DIGEST_COUNTERS
@@ -25,9 +26,20 @@ class DigestDelta:
     counters: Mapping[str, int]
 
 
-def cumulative(rows: Iterable[Row]) -> dict[DigestKey, DigestCounters]:
-    """The counters of each row of `Statement.DIGESTS`."""
-    return {_key(row): tuple(whole(row[counter]) for counter in DIGEST_COUNTERS) for row in rows}
+def cumulative(
+    rows: Iterable[Row], before: Mapping[DigestKey, DigestCounters] = MappingProxyType({})
+) -> dict[DigestKey, DigestCounters]:
+    """The counters of each row of `Statement.DIGESTS`.
+
+    What is as it was in `before`, the sample before this one, is shared with it: most statements of a server rest.
+    """
+    known = {key: (key, counters) for key, counters in before.items()}
+    found: dict[DigestKey, DigestCounters] = {}
+    for row in rows:
+        key, counters = _key(row), tuple(whole(row[counter]) for counter in DIGEST_COUNTERS)
+        same_key, same_counters = known.get(key, (key, counters))
+        found[same_key] = same_counters if same_counters == counters else counters
+    return found
 
 
 def deltas(rows: Iterable[Row], before: Mapping[DigestKey, DigestCounters]) -> list[DigestDelta]:

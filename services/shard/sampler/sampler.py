@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass
 
 from libs.core.clock import Clock
-from libs.core.errors import StorexError
+from libs.core.errors import Reason, StorexError
 from services.shard.digest_window import cumulative
 from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets, Source
@@ -89,8 +89,10 @@ class Sampler:
                 await self.sample()
                 pause = RETRY_SECONDS[0]
                 await asyncio.sleep(max(0.05, TICK_SECONDS - (self._clock.monotonic() - began)))
-            except StorexError as error:
-                self._note(error)
+            except Exception as error:
+                self._note(error if isinstance(error, StorexError) else StorexError(Reason.INTERNAL))
+                if not isinstance(error, StorexError):  # a mistake of Storex's own must not end the sampling
+                    log.exception("a sample failed")
                 await asyncio.sleep(pause)
                 pause = min(RETRY_SECONDS[1], pause * 2)
 
@@ -123,7 +125,8 @@ class Sampler:
         self._next_digests = at + min(longest, max(shortest, (at - began) / DIGEST_SHARE))
         if results.has(Statement.DIGESTS):
             rows = results.rows(Statement.DIGESTS)
-            self._history.add_digests(DigestSample(at, cumulative(rows)))
+            before = self._history.digests[-1].counters if self._history.digests else {}
+            self._history.add_digests(DigestSample(at, cumulative(rows, before)))
             for row in rows:
                 if row["digest"] is not None:
                     self._texts.of_engine(text(row["digest"]), text(row["digest_text"]))

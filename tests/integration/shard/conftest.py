@@ -29,8 +29,8 @@ def prepare(engine: RunningEngine) -> RunningEngine:
         create_account(administrator, "nobody", PASSWORD, ())
     for statement in (
         "CREATE DATABASE shop",
-        "CREATE TABLE shop.carts (id INT PRIMARY KEY, note VARCHAR(40), KEY by_note (note))",
-        "INSERT INTO shop.carts VALUES (1, 'one'), (2, 'two'), (3, 'three'), (4, 'four')",
+        "CREATE TABLE shop.carts (id INT PRIMARY KEY, note VARCHAR(40), total INT, KEY by_note (note))",
+        "INSERT INTO shop.carts VALUES (1, 'one', 1), (2, 'two', 2), (3, 'three', 3), (4, 'four', 4)",
     ):
         engine.execute(statement)
     return engine

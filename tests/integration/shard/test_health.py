@@ -114,7 +114,7 @@ async def test_the_window_of_top_queries_counts_what_ran_in_it(engine: RunningEn
     def work() -> None:
         with engine.connect(database="shop") as client, client.cursor() as cursor:
             for number in range(25):
-                cursor.execute("SELECT note FROM carts WHERE id + 0 = %s", [number])
+                cursor.execute("SELECT total FROM carts WHERE id + 0 = %s", [number])
 
     await asyncio.to_thread(work)
     answer = await list_top_queries(view, diagnostics_pb2.ListTopQueriesRequest())
