@@ -38,6 +38,10 @@ class DecisionLike(Protocol):
     def version(self) -> str:
         """The policy version that it belongs to."""
 
+    @property
+    def until(self) -> float:
+        """When time alone may change it, in seconds since the epoch."""
+
 
 @dataclass(slots=True)
 class CallContext:
@@ -65,7 +69,9 @@ class CallContext:
     decision: DecisionLike | None = None
     """The decision on the first of them; None where the method names no resource."""
     policy_version: str = ""
-    """The policy version that `resources` were last decided under."""
+    """The policy version that the `resources` of a stream were last decided under."""
+    decided_until: float = 0.0
+    """When time alone may end the right to a stream, in seconds since the epoch."""
     failure: Reason | None = None
     """Why the call failed, once it has."""
 

@@ -14,9 +14,12 @@ from libs.identity.principal import Caller, Principal
 from libs.rpc.call import CallContext, DecisionLike
 from libs.rpc.directory import ResourceDirectory
 from libs.rpc.interceptors.base import CallInterceptor, Incoming
-from libs.rpc.interceptors.guard import ends_after
+from libs.rpc.interceptors.lasting import while_it_holds
 from libs.rpc.methods import SCOPE_REGION, MethodInfo
 from libs.rpc.routing import read_name
+
+RECHECK_SECONDS = 1.0
+"""How often the right to a stream is looked at while the stream says nothing."""
 
 
 class Policy(Protocol):
@@ -44,8 +47,8 @@ class Authorise(CallInterceptor):
     """Lets a call through to the resources that its name covers and policy allows, and to no other.
 
     What the caller may do nowhere is refused whatever the name. A name outside of the caller's grants, and one that
-    does not exist, get the same answer. Streams end with the caller's tokens, and when a newer policy takes the right
-    away.
+    does not exist, get the same answer. Streams end with the caller's tokens, with the grant that they stand on, and when
+    a newer policy takes the right away: at once before a message, else within RECHECK_SECONDS.
     """
 
     def __init__(self, policy: Policy, directory: ResourceDirectory, clock: Clock) -> None:
@@ -67,18 +70,33 @@ class Authorise(CallInterceptor):
         if not method.server_streaming:
             yield
             return
-        async with ends_after(caller.expires_at - self._clock.now(), Reason.TOKEN_EXPIRED):
+        async with while_it_holds(lambda: self._check_again(call, method, caller)):
             yield
 
     def before_message(self, call: CallContext) -> None:
-        """Decide again when the policy has changed under a stream. Raises StorexError RPC_NOT_PERMITTED."""
-        if call.policy_version == self._policy.version or call.method is None or call.caller is None:
-            return
-        self._check_method(call.method, call.caller)
+        """Decide again once the policy or the time may have changed the answer.
+
+        Raises StorexError RPC_NOT_PERMITTED or TOKEN_EXPIRED.
+        """
+        if call.method is None or call.caller is None:
+            raise StorexError(Reason.RPC_NOT_PERMITTED)
+        if call.policy_version != self._policy.version or self._clock.now() >= call.decided_until:
+            self._check_again(call, call.method, call.caller)
+
+    def _check_again(self, call: CallContext, method: MethodInfo, caller: Caller) -> float:
+        """Seconds after which the answer may differ, at most RECHECK_SECONDS. Raises what `before_message` raises."""
+        now, version = self._clock.now(), self._policy.version
+        if caller.expires_at <= now:
+            raise StorexError(Reason.TOKEN_EXPIRED)
+        self._check_method(method, caller)
+        until = caller.expires_at
         for resource in call.resources:
-            if not self._decide(call.method, call.caller, resource).allowed:
+            decision = self._decide(method, caller, resource)
+            if not decision.allowed:
                 raise StorexError(Reason.RPC_NOT_PERMITTED, detail="the right ended during the stream")
-        call.policy_version = self._policy.version
+            until = min(until, decision.until)
+        call.policy_version, call.decided_until = version, until
+        return min(until - now, RECHECK_SECONDS)
 
     def _check_method(self, method: MethodInfo, caller: Caller) -> None:
         ask = self._policy.permitted_anywhere if method.scope == SCOPE_REGION else self._policy.permitted_global
@@ -88,7 +106,6 @@ class Authorise(CallInterceptor):
     def _allowed(
         self, call: CallContext, method: MethodInfo, caller: Caller, name: ResourceName
     ) -> tuple[Resource, ...]:
-        call.policy_version = self._policy.version
         candidates = self._candidates(method, caller, name)
         allowed = tuple(item for item in candidates if self._decide(method, caller, item).allowed)
         if allowed:
