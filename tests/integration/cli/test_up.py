@@ -126,3 +126,29 @@ def test_a_file_with_faults_starts_nothing(file: Path, text: str, told: str) -> 
     assert refused.returncode == 3
     assert told in refused.stderr
     assert not (file.parent / "state").exists()
+
+
+def test_databases_that_cannot_be_reached_are_named_with_their_remedy(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("x")
+    file.write_text(
+        "state_dir: state\nregions:\n  r1:\n    domain: d\n    instances:\n"
+        "      dead-1: {host: 127.0.0.1, port: 1, user: u, password_file: pw, team: t}\n"
+        "      unset-1: {host: 127.0.0.1, port: 1, user: u, password_env: STOREX_TEST_NOT_SET, team: t}\n"
+    )
+    started = storex("up", "--detach", file=file)
+    try:
+        assert started.returncode == 0, started.stderr
+        assert "storex.yaml:7: the environment variable STOREX_TEST_NOT_SET is not set" in started.stderr
+        listed = json.loads(storex("fleet", "--json", file=file).stdout)
+        assert {instance["name"][-6:]: instance["reason"] for instance in listed["instances"]} == {
+            "dead-1": "DATABASE_UNREACHABLE",
+            "nset-1": "DATABASE_ACCESS_DENIED",
+        }
+        asked = storex("ask", "r1", "what is wrong?", "--json", file=file)
+        assert asked.returncode == 0, asked.stderr
+        report = json.loads(asked.stdout)
+        assert report["verdict"] == "VERDICT_INCONCLUSIVE"
+        assert all(limit["remedy"] for limit in report["limits"])
+        assert {limit["code"] for limit in report["limits"]} == {"DATABASE_UNREACHABLE", "DATABASE_ACCESS_DENIED"}
+    finally:
+        storex("down", file=file)
