@@ -30,6 +30,8 @@ GROWTH_STEPS = 3
 CLOSE_TO_LIMIT = 0.7
 """Share of the limit from which idle connections hurt even when they no longer grow."""
 CRITICAL_RATIO = 0.9
+STILL_GROWING = 60.0
+"""A pool that was filled this long ago and rests since then is none of our business, in seconds."""
 JUST_NOW = 3.0
 """Growth that is older tells no more than it has told already, in seconds."""
 LOOK_AGAIN = 1.0
@@ -79,8 +81,9 @@ def _pattern(group: diagnostics_pb2.ConnectionGroup, readings: Readings) -> _Pat
     owner, history = _owner(group), readings.history
     tracked = [connection for connection in history.tracked.values() if connection.owner == owner]
     unused = sum(connection.idle_since is not None and not connection.reused for connection in tracked)
+    unused += max(0, group.total - len(tracked))  # opened since the last sample
     counts = [(sample.at, sample.counts.get(owner, 0)) for sample in history.connections]
-    pairs = list(pairwise(counts))
+    pairs = list(pairwise([*counts, (readings.at, group.total)]))
     return _Pattern(
         unused=min(unused, group.idle),
         steps=sum(later > earlier for (_, earlier), (_, later) in pairs),
@@ -103,8 +106,8 @@ def _leaks(
 ) -> bool:
     if not _stands_unused(group, pattern):
         return False
-    grows = pattern.steps >= GROWTH_STEPS and group.growth >= FEWEST and pattern.fell * 4 <= pattern.steps
-    return grows or _is_close(answer, pattern)
+    grew = pattern.steps >= GROWTH_STEPS and group.growth >= FEWEST and pattern.fell * 4 <= pattern.steps
+    return (grew and pattern.grew_at > -STILL_GROWING) or _is_close(answer, pattern)
 
 
 def _is_close(answer: diagnostics_pb2.GetConnectionsResponse, pattern: _Pattern) -> bool:

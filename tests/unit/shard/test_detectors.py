@@ -272,6 +272,7 @@ def test_a_leak_that_has_come_to_rest_near_the_limit_is_still_told() -> None:
         (grown(50, 50, 50, 50), connections(50, growth=0)),  # a quiet pool
         (grown(0, 40, 50, 60, 70, reused=True), connections(70, growth=70)),  # a pool that grows with its work
         (grown(185, 185, reused=True), connections(185, growth=0)),  # a pool that is too large, but used
+        (grown(0, 20, 30, 40, *[40] * 61), connections(40, growth=40)),  # a pool that was filled a minute ago
         (grown(0, 4, 6, 8), connections(8, growth=8)),  # few
         (grown(0, 30, 5, 40, 9, 50, 12, 60), connections(60, growth=60)),  # comes and goes
     ],
@@ -285,6 +286,10 @@ def test_healthy_pools(history: History, answer: diagnostics_pb2.GetConnectionsR
 def test_a_pool_that_has_just_been_filled_is_looked_at_again() -> None:
     assert leak(grown(0, 40), connections(40, growth=40)).look_again > 0
     assert leak(grown(0, 40, 40, 40, 40, 40), connections(40, growth=40)).look_again == 0
+
+
+def test_connections_that_no_sample_has_seen_yet_count_as_unused() -> None:
+    assert leak(grown(0, 0, 0), connections(40, growth=40)).look_again > 0
 
 
 def test_nothing_sampled_yet_is_looked_at_again() -> None:
