@@ -6,7 +6,6 @@ come back as StorexError MODEL_UNAVAILABLE (the endpoint) or as `NonsenseAnswerE
 
 from libs.llm.conversation import Completion, Message, NonsenseAnswerError, ToolCallRequest, ToolSchema
 from libs.llm.endpoint import Endpoint, Model
-from libs.llm.openai_compatible import OpenAICompatibleModel
 
 __all__ = [
     "Completion",
@@ -14,7 +13,15 @@ __all__ = [
     "Message",
     "Model",
     "NonsenseAnswerError",
-    "OpenAICompatibleModel",
     "ToolCallRequest",
     "ToolSchema",
+    "open_model",
 ]
+
+
+def open_model(endpoint: Endpoint) -> Model:
+    """A client of an endpoint; it connects when it is first asked."""
+    # Here, because the SDK takes more than a second to import, and most starts need no model.
+    from libs.llm.openai_compatible import OpenAICompatibleModel
+
+    return OpenAICompatibleModel(endpoint)

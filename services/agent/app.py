@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
@@ -14,7 +15,7 @@ from libs.core.names import ResourceName
 from libs.core.resources import Resource
 from libs.identity import AUDIENCE, ISSUER, FileTokenSource, TokenVerifier
 from libs.identity.principal import COORDINATOR
-from libs.llm import Endpoint, Model, OpenAICompatibleModel
+from libs.llm import Endpoint, Model, open_model
 from libs.policy import ReloadingPolicy
 from libs.rpc.call import CallContext, outgoing_metadata
 from libs.rpc.channels import open_channel
@@ -31,13 +32,15 @@ from services.agent.reasoners.model.reasoner import ModelReasoner
 from services.agent.servicer import AgentServicer
 from services.agent.sessions.sqlite import SqliteSessionStore
 from services.agent.specialists.registry import load_specialists
-from services.agent.target import Target
+from services.agent.target import Target, parse_target
 from services.agent.tools.registry import TOOLS
 from storex.agent.v1 import agent_pb2
 from storex.agent.v1.agent_pb2_grpc import add_AgentServiceServicer_to_server
 
 _SERVICE = agent_pb2.DESCRIPTOR.services_by_name["AgentService"].full_name
 _MODEL_TURN_SECONDS = 30.0
+
+_log = logging.getLogger(__name__)
 
 
 class _NoResources:
@@ -134,22 +137,28 @@ class _Models:
         self._config = config
         self._specialists = load_specialists(TOOLS)
         self._open: dict[Endpoint, Model] = {}
+        for name in config.regions_with_models:
+            self._models_for(parse_target(f"regions/{name}"))
 
     def reasoners_for(self, target: Target) -> tuple[Reasoner, Fallback]:
         """A reasoner for one question, and the deterministic one behind it; one and the same without a model."""
         fallback = Builtin()
+        models = self._models_for(target)
+        if not models:
+            return fallback, fallback
+        return ModelReasoner(models, self._specialists, _MODEL_TURN_SECONDS), fallback
+
+    def _models_for(self, target: Target) -> list[Model]:
         try:
             endpoints = self._config.endpoints_for(target)
-        except ConfigError:
-            # A key that cannot be read must not keep anybody from an answer; configuration problems are told at start.
-            endpoints = []
-        if not endpoints:
-            return fallback, fallback
+        except ConfigError as error:
+            # A key that cannot be read must not keep anybody from an answer: builtin gives it.
+            _log.error("no model is used about %s: %s", target.text, error)
+            return []
         for endpoint in endpoints:
             if endpoint not in self._open:
-                self._open[endpoint] = OpenAICompatibleModel(endpoint)
-        models = [self._open[endpoint] for endpoint in endpoints]
-        return ModelReasoner(models, self._specialists, _MODEL_TURN_SECONDS), fallback
+                self._open[endpoint] = open_model(endpoint)
+        return [self._open[endpoint] for endpoint in endpoints]
 
     async def close(self) -> None:
         """Close the clients."""

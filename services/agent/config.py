@@ -36,6 +36,13 @@ class AgentConfig:
     """The endpoint that the environment names; used where the configuration lists none at all."""
     limits: LoopLimits = field(default_factory=LoopLimits)
 
+    @property
+    def regions_with_models(self) -> list[str]:
+        """Regions that a model may be asked about; empty when there is no endpoint at all."""
+        if not self.models.endpoints:
+            return list(self.domains)[:1] if self.environment_endpoint is not None else []
+        return [region for region, domain in self.domains.items() if self.models.allowed([domain])]
+
     def endpoints_for(self, target: Target) -> list[Endpoint]:
         """The model endpoints that may be asked about a target, in order of preference; none means `builtin`.
 

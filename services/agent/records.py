@@ -96,7 +96,3 @@ class Records:
     def health(self) -> dict[str, Record]:
         """The newest record of health by instance name."""
         return {record.name: record for record in self._records if record.health is not None}
-
-    def with_call(self, call_id: str) -> list[Record]:
-        """The records that one call left."""
-        return [record for record in self._records if record.call_id == call_id]

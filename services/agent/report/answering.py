@@ -16,12 +16,16 @@ _TYPES = {
 }
 
 
-def answer_for(report: report_pb2.Report, aspect: Aspect = Aspect.DIAGNOSIS, asked_about: str = "") -> str:
-    """What of the report the question asks for; `asked_about` is a connection id that it names."""
-    if aspect is Aspect.DIAGNOSIS:
+def answer_for(report: report_pb2.Report, aspects: Sequence[Aspect] = (), asked_about: str = "") -> str:
+    """What of the report the question asks for, or all of it; `asked_about` is a connection id that it names."""
+    if not aspects:
         return _diagnosis(report)
     if not report.root_causes:
         return f"What was found before is not there any more. {_diagnosis(report)}"
+    return " ".join(_about(aspect, report, asked_about) for aspect in aspects)
+
+
+def _about(aspect: Aspect, report: report_pb2.Report, asked_about: str) -> str:
     if aspect is Aspect.KILL:
         return _about_ending(report, asked_about)
     if aspect is Aspect.STEPS:
@@ -55,9 +59,9 @@ def _first_step(report: report_pb2.Report) -> list[str]:
 
 
 def _gaps(report: report_pb2.Report) -> list[str]:
-    if not report.limits:
-        return ["What could be read does not single one out."]
-    return [f"Not seen: {limit.message} {limit.remedy}".strip() for limit in report.limits[:2]]
+    clear = sorted({out.kind for out in report.ruled_out})
+    seen = [f"Where it could be checked, this is clear: {', '.join(clear)}."] if clear else []
+    return [*seen, *(f"Not seen: {limit.message} {limit.remedy}".strip() for limit in report.limits[:2])]
 
 
 def _named(cause: report_pb2.RootCause, types: Sequence[str]) -> str:

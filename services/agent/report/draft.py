@@ -31,9 +31,8 @@ class DraftCause:
 
 
 class Aspect(Enum):
-    """What of a diagnosis the question asks for."""
+    """What of a known diagnosis a follow-up asks for."""
 
-    DIAGNOSIS = "what is wrong"
     WHO = "who is behind it"
     KILL = "whether it is safe to end a session"
     WHAT = "which statement, table or index"
@@ -47,7 +46,8 @@ class Draft:
 
     causes: tuple[DraftCause, ...] = ()
     answer: str = ""
-    aspect: Aspect = Aspect.DIAGNOSIS
+    aspects: tuple[Aspect, ...] = ()
+    """What of it the question asks for, in the order to answer in; empty for the diagnosis as a whole."""
     asked_about: str = ""
     """The connection id that the question names, or empty."""
     on_session: bool = False

@@ -59,7 +59,7 @@ def write_report(draft: Draft, records: Records, about: Circumstances) -> report
     report.limits.extend(gather_limits(records, about.target))
     report.limits.extend(loop_limit(code, text) for code, text in (*draft.notes, *about.notes))
     report.verdict = _verdict(verified, records)
-    report.answer = draft.answer or answer_for(report, draft.aspect, draft.asked_about)
+    report.answer = draft.answer or answer_for(report, draft.aspects, draft.asked_about)
     return report
 
 

@@ -162,6 +162,7 @@ async def test_a_region_is_asked_as_a_whole_and_the_sick_instance_confirmed(mesh
     assert {(item.tool, item.name) for item in report.checked} == {
         ("stream_health", NAME),
         ("stream_health", other),
+        ("get_overview", NAME),
         ("get_lock_waits", NAME),
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from libs.core.errors import Reason, StorexError
-from libs.llm import Completion, Endpoint, Message, NonsenseAnswerError, OpenAICompatibleModel, ToolSchema
+from libs.llm import Completion, Endpoint, Message, NonsenseAnswerError, ToolSchema, open_model
 from tests.integration.llm.scripted_server import calls, endpoint, says
 
 _TOOL = ToolSchema("get_health", "Health.", {"type": "object", "properties": {}})
@@ -14,7 +14,7 @@ _ASK = [Message("system", "You investigate."), Message("user", "why?")]
 
 
 async def _complete(base_url: str, timeout_seconds: float = 5.0) -> Completion:
-    model = OpenAICompatibleModel(Endpoint("local", base_url, "small", timeout_seconds=timeout_seconds))
+    model = open_model(Endpoint("local", base_url, "small", timeout_seconds=timeout_seconds))
     try:
         return await model.complete(_ASK, [_TOOL], timeout_seconds=timeout_seconds)
     finally:
@@ -36,7 +36,7 @@ async def test_a_turn_comes_back_with_its_tool_calls_and_tokens() -> None:
 
 async def test_the_models_own_calls_and_their_answers_are_sent_back() -> None:
     async with endpoint(calls(("get_health", {})), says("done")) as scripted:
-        model = OpenAICompatibleModel(Endpoint("local", scripted.base_url, "small"))
+        model = open_model(Endpoint("local", scripted.base_url, "small"))
         first = await model.complete(_ASK, [_TOOL], timeout_seconds=5)
         messages = [
             *_ASK,

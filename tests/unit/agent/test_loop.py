@@ -34,10 +34,11 @@ class Bench:
     """A loop over tools that answer from memory."""
 
     limits: LoopLimits = field(default_factory=LoopLimits)
-    answers: dict[str, Any] = field(default_factory=dict)
+    scripted: dict[str, Any] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     events: list[agent_pb2.AskResponse] = field(default_factory=list)
     time: float = 0.0
+    health: d.InstanceHealth = field(default_factory=answers.health)
 
     def calling(self) -> Calling:
         async def look(reach: Reach, name: str) -> Message | Sequence[Message]:
@@ -46,7 +47,7 @@ class Bench:
             name: What at.
             """
             self.made.append(name)
-            answer = self.answers.get(name, d.GetLockWaitsResponse())
+            answer = self.scripted.get(name, d.GetLockWaitsResponse())
             if isinstance(answer, Exception):
                 raise answer
             if isinstance(answer, float):
@@ -59,7 +60,7 @@ class Bench:
 
             name: Of what.
             """
-            return d.GetHealthResponse(health=answers.health())
+            return d.GetHealthResponse(health=self.health)
 
         async def get_overview(reach: Reach, name: str) -> d.GetOverviewResponse:
             """Overview.
@@ -116,7 +117,7 @@ async def test_the_same_call_is_made_once_unless_it_is_to_be_refreshed() -> None
 
 
 async def test_outcomes_say_data_nothing_error_and_why() -> None:
-    bench = Bench(answers={"data": answers.lock_waits(), "down": StorexError(Reason.DATABASE_ACCESS_DENIED)})
+    bench = Bench(scripted={"data": answers.lock_waits(), "down": StorexError(Reason.DATABASE_ACCESS_DENIED)})
     requests = [ToolRequest("look", {"name": name}) for name in ("data", "nothing", "down")]
     outcomes = await bench.calling().run([*requests, ToolRequest("dig", {}), ToolRequest("look", {"depth": 1})])
     assert [outcome.status for outcome in outcomes] == [SUCCESS, NO_DATA, ERROR, ERROR, ERROR]
@@ -127,7 +128,7 @@ async def test_outcomes_say_data_nothing_error_and_why() -> None:
 
 
 async def test_a_tool_that_hangs_costs_its_own_deadline_only() -> None:
-    bench = Bench(LoopLimits(tool_seconds=0.05), answers={"slow": 30.0, "quick": answers.lock_waits()})
+    bench = Bench(LoopLimits(tool_seconds=0.05), scripted={"slow": 30.0, "quick": answers.lock_waits()})
     async with asyncio.timeout(2):
         outcomes = await bench.calling().run([ToolRequest("look", {"name": name}) for name in ("slow", "quick")])
     assert [outcome.status for outcome in outcomes] == [ERROR, SUCCESS]
@@ -135,7 +136,7 @@ async def test_a_tool_that_hangs_costs_its_own_deadline_only() -> None:
 
 
 async def test_calls_run_side_by_side() -> None:
-    bench = Bench(answers=dict.fromkeys("abcdef", 0.1))
+    bench = Bench(scripted=dict.fromkeys("abcdef", 0.1))
     async with asyncio.timeout(0.4):
         await bench.calling().run([ToolRequest("look", {"name": name}) for name in "abcdef"])
 
@@ -199,3 +200,12 @@ async def test_a_conclusion_is_written_by_who_drew_it() -> None:
     report = await Bench().investigate(Stubborn([look("a"), Conclude(Draft())]))
     assert report.written_by == "stubborn"
     assert report.verdict == report_pb2.VERDICT_HEALTHY
+
+
+async def test_a_confirming_reading_that_fails_does_not_keep_the_loop_from_ending() -> None:
+    bench = Bench()
+    bench.health = answers.health(answers.blocker_finding())
+    report = await bench.investigate(Builtin())
+    assert report.verdict == report_pb2.VERDICT_LIKELY
+    assert not report.partial
+    assert report.usage.steps <= 4

@@ -8,7 +8,7 @@ from libs.config import ModelsConfig
 from libs.core.errors import Reason, StorexError
 from libs.llm import Endpoint
 from services.agent.config import AgentConfig
-from services.agent.reasoners.builtin.intent import asks_about_the_past, aspect_of, connection_asked_about
+from services.agent.reasoners.builtin.intent import asks_about_the_past, aspects_of, connection_asked_about
 from services.agent.report.draft import Aspect
 from services.agent.target import parse_target
 
@@ -35,25 +35,27 @@ def test_what_is_no_target_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "aspect"),
+    ("question", "aspects"),
     [
-        ("which client?", Aspect.WHO),
-        ("who is it", Aspect.WHO),
-        ("what program holds it?", Aspect.WHO),
-        ("safe to kill it?", Aspect.KILL),
-        ("can I kill 812 now?", Aspect.KILL),
-        ("which table is it on?", Aspect.WHAT),
-        ("what query is it?", Aspect.WHAT),
-        ("since when?", Aspect.WHEN),
-        ("what should I do?", Aspect.STEPS),
-        ("is it still slow?", Aspect.DIAGNOSIS),
-        ("and last night?", Aspect.DIAGNOSIS),
-        ("why is payments slow?", Aspect.DIAGNOSIS),
-        ("hm", Aspect.DIAGNOSIS),
+        ("which client?", (Aspect.WHO,)),
+        ("who is it", (Aspect.WHO,)),
+        ("what program holds it?", (Aspect.WHO,)),
+        ("safe to kill it?", (Aspect.KILL,)),
+        ("can I kill 812 now?", (Aspect.KILL,)),
+        ("which table is it on?", (Aspect.WHAT,)),
+        ("what query is it?", (Aspect.WHAT,)),
+        ("is it safe to kill, and which client is it?", (Aspect.WHO, Aspect.KILL)),
+        ("what can I do now?", (Aspect.STEPS,)),
+        ("since when?", (Aspect.WHEN,)),
+        ("what should I do?", (Aspect.STEPS,)),
+        ("is it still slow?", ()),
+        ("and last night?", ()),
+        ("why is payments slow?", ()),
+        ("hm", ()),
     ],
 )
-def test_what_a_follow_up_asks_for(question: str, aspect: Aspect) -> None:
-    assert aspect_of(question) is aspect
+def test_what_a_follow_up_asks_for(question: str, aspects: tuple[Aspect, ...]) -> None:
+    assert aspects_of(question) == aspects
 
 
 def test_the_past_and_connection_ids_are_recognised() -> None:

@@ -200,21 +200,24 @@ def test_a_report_rests_on_its_own_questions_records_only() -> None:
 def test_follow_up_answers() -> None:
     cause = claimed(answers.blocker_finding())
 
-    def answer(aspect: Aspect, asked: str = "") -> str:
-        draft = Draft((cause,), aspect=aspect, asked_about=asked, on_session=True)
+    def answer(*aspects: Aspect, asked: str = "") -> str:
+        draft = Draft((cause,), aspects=aspects, asked_about=asked, on_session=True)
         return report_on(_blocked_records(), draft=draft).answer
 
     assert "user orders_batch" in answer(Aspect.WHO)
     assert "table shop.orders" in answer(Aspect.WHAT)
-    assert "KILL 812" in answer(Aspect.KILL, "812")
-    assert answer(Aspect.KILL, "901").startswith("Connection 901 is not the one")
+    assert "KILL 812" in answer(Aspect.KILL, asked="812")
+    assert answer(Aspect.KILL, asked="901").startswith("Connection 901 is not the one")
     assert "41.0 s" not in answer(Aspect.WHEN)
     assert "began at" in answer(Aspect.WHEN)
     assert answer(Aspect.STEPS).startswith("1. ")
+    both = answer(Aspect.WHO, Aspect.KILL)
+    assert "user orders_batch" in both
+    assert "KILL 812" in both
 
 
 def test_ending_a_session_is_not_advised_on_what_is_not_confirmed() -> None:
-    draft = Draft((claimed(answers.blocker_finding()),), aspect=Aspect.KILL, on_session=True)
+    draft = Draft((claimed(answers.blocker_finding()),), aspects=(Aspect.KILL,), on_session=True)
     report = report_on(_blocked_records()[:2], draft=draft)
     assert report.verdict == report_pb2.VERDICT_LIKELY
     assert "End nothing" in report.answer

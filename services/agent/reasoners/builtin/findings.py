@@ -10,6 +10,7 @@ from services.agent.records import Record, Records
 from services.agent.report.draft import DraftCause, EntityClaim
 from storex.diagnostics.v1 import finding_pb2
 
+_ENGINE = "get_overview"  # next steps depend on the engine
 MAX_CAUSES = 8
 """Root causes that one report names, by impact."""
 
@@ -24,16 +25,17 @@ def root_causes(records: Records) -> list[DraftCause]:
 
 
 def confirming_requests(causes: Sequence[DraftCause], records: Records, *, refresh: bool) -> tuple[ToolRequest, ...]:
-    """The calls whose answers can confirm the causes: those that the catalogue and the findings cite."""
+    """The calls whose answers can confirm the causes: those that the catalogue cites, and the overview."""
     wanted: dict[tuple[str, str], None] = {}
     for cause in causes:
+        wanted.setdefault((_ENGINE, cause.name))
         entry = CATALOGUE.get(cause.kind)
         for required in entry.evidence if entry is not None else ():
             wanted.setdefault((required.tool, cause.name))
     return tuple(
         ToolRequest(tool, {"name": name}, refresh=refresh)
         for tool, name in wanted
-        if refresh or records.latest(tool, name) is None
+        if (refresh and tool != _ENGINE) or records.latest(tool, name) is None
     )
 
 

@@ -16,21 +16,21 @@ FRESH_SECONDS = 30.0
 class FollowUp:
     """Moves of one follow-up about the last report's causes."""
 
-    def __init__(self, aspect: Aspect, last: report_pb2.Report) -> None:
-        self._aspect = aspect
+    def __init__(self, aspects: tuple[Aspect, ...], last: report_pb2.Report) -> None:
+        self._aspects = aspects
         self._last = last
         self._read_again = False
 
     def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
         """Read the evidence again where advice on ending a session would rest on old one; then answer."""
         causes = causes_of(self._last)
-        if self._aspect is Aspect.KILL and not self._read_again and self._is_old(inquiry):
+        if Aspect.KILL in self._aspects and not self._read_again and self._is_old(inquiry):
             self._read_again = True
             names = dict.fromkeys(cause.name for cause in causes)
             health = tuple(ToolRequest("get_health", {"name": name}) for name in names)
             return CallTools((*health, *confirming_requests(causes, inquiry.records, refresh=True)))
         asked = connection_asked_about(inquiry.question)
-        return Conclude(Draft(causes=causes, aspect=self._aspect, asked_about=asked, on_session=True))
+        return Conclude(Draft(causes=causes, aspects=self._aspects, asked_about=asked, on_session=True))
 
     def _is_old(self, inquiry: Inquiry) -> bool:
         return inquiry.asked_at - epoch_seconds(self._last.created_at) > FRESH_SECONDS

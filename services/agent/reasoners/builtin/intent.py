@@ -6,24 +6,27 @@ import re
 
 from services.agent.report.draft import Aspect
 
-_PATTERNS = (
-    (Aspect.KILL, r"\b(kill|terminate|end (it|that|this|the (session|connection)))\b"),
-    (Aspect.STEPS, r"\b(what (should|can|do) (i|we)|how (do|can|should) (i|we)|next steps?|mitigate|remediat\w*)\b"),
-    (Aspect.DIAGNOSIS, r"\b(again|still|now|gone|better|recovered|resolved|last night|yesterday|ago)\b"),
-    (Aspect.WHAT, r"\b(which|what) (table|tables|index|indexes|quer(y|ies)|statement|statements|sql|schema)\b"),
-    (Aspect.WHO, r"\b(who|whose|(which|what) (client|user|host|program|app|application|connection|session|owner))\b"),
-    (Aspect.WHEN, r"\b(since when|when did|how long)\b"),
-)
+_WORDS = {
+    Aspect.WHO: r"who|whose|(which|what) (client|user|host|program|app|application|connection|session|owner)",
+    Aspect.WHAT: r"(which|what) (table|tables|index|indexes|quer(y|ies)|statement|statements|sql|schema)",
+    Aspect.WHEN: r"since when|when did|how long",
+    Aspect.KILL: r"kill|terminate|end (it|that|this|the (session|connection))",
+    Aspect.STEPS: r"what (should|can|do) (i|we)|how (do|can|should) (i|we)|next steps?|mitigate|remediat\w*",
+}
+_PATTERNS = {aspect: re.compile(rf"\b({words})\b", re.IGNORECASE) for aspect, words in _WORDS.items()}
+_AFRESH = re.compile(r"\b(again|still|now|gone|better|recovered|resolved|last night|yesterday|ago)\b", re.IGNORECASE)
 _PAST = re.compile(r"\b(last (night|week|hour)|yesterday|(hours?|minutes?|days?) ago|\d{1,2}:\d{2})\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\b\d{1,9}\b", re.ASCII)
+_ADVICE = {Aspect.KILL, Aspect.STEPS}
 
 
-def aspect_of(question: str) -> Aspect:
-    """The first aspect whose words occur; DIAGNOSIS, which means looking afresh, where none do."""
-    for aspect, pattern in _PATTERNS:
-        if re.search(pattern, question, re.IGNORECASE):
-            return aspect
-    return Aspect.DIAGNOSIS
+def aspects_of(question: str) -> tuple[Aspect, ...]:
+    """What is asked for of a known diagnosis, in the order to answer in; empty when it is to be made afresh.
+
+    "Now" and its like mean afresh, but not in a question for advice ("what can I do now?").
+    """
+    asked = tuple(aspect for aspect, pattern in _PATTERNS.items() if pattern.search(question))
+    return () if _AFRESH.search(question) and not _ADVICE & set(asked) else asked
 
 
 def asks_about_the_past(question: str) -> bool:

@@ -19,7 +19,7 @@ class Investigate:
     """Moves of one fresh investigation."""
 
     def __init__(self) -> None:
-        self._moves = 0
+        self._asked: set[str] = set()
         self._looked_again = False
 
     def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
@@ -31,7 +31,7 @@ class Investigate:
             )
         records = _of_this_question(inquiry)
         causes = root_causes(records)
-        wanted = confirming_requests(causes, records, refresh=False)
+        wanted = self._once(confirming_requests(causes, records, refresh=False))
         if wanted:
             raised = tuple(Hypothesis(cause.kind, cause.confidence, f"found on {cause.name}") for cause in causes)
             return CallTools(wanted, hypotheses=raised)
@@ -44,6 +44,12 @@ class Investigate:
             unconfirmed = [cause for cause in causes if cause.name in shaky]
             return CallTools((*again, *confirming_requests(unconfirmed, records, refresh=True)))
         return Conclude(draft)
+
+    def _once(self, requests: tuple[ToolRequest, ...]) -> tuple[ToolRequest, ...]:
+        """Those that have not been asked for yet: a reading that fails is not asked for again and again."""
+        new = tuple(request for request in requests if request.key not in self._asked)
+        self._asked.update(request.key for request in new)
+        return new
 
 
 def conclude(inquiry: Inquiry) -> Draft:

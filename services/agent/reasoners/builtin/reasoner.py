@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from services.agent.inquiry import CallTools, Conclude, Inquiry
 from services.agent.reasoners.builtin.follow_up import FollowUp
-from services.agent.reasoners.builtin.intent import asks_about_the_past, aspect_of
+from services.agent.reasoners.builtin.intent import asks_about_the_past, aspects_of
 from services.agent.reasoners.builtin.investigate import Investigate, conclude
-from services.agent.report.draft import Aspect, Draft
+from services.agent.report.draft import Draft
 
 LABEL = "builtin"
 _NO_HISTORY = ("HISTORY_NOT_KEPT", "The question is about the past; this answer is about now.")
@@ -37,10 +37,10 @@ class Builtin:
 
 def _work_for(inquiry: Inquiry) -> Investigate | FollowUp:
     last = inquiry.last_report
-    aspect = aspect_of(inquiry.question)
-    if last is None or not last.root_causes or last.target != inquiry.target.text or aspect is Aspect.DIAGNOSIS:
+    aspects = aspects_of(inquiry.question)
+    if last is None or not last.root_causes or last.target != inquiry.target.text or not aspects:
         return Investigate()
-    return FollowUp(aspect, last)
+    return FollowUp(aspects, last)
 
 
 def _with_notes(draft: Draft, inquiry: Inquiry) -> Draft:

@@ -98,8 +98,8 @@ class RowBlocker:
                 LOW_RISK,
             ),
             Step(
-                f"If that takes too long, end the session: this {loses}. Before: run the SELECT above once more, "
-                f"and check that connection {holder} is still the same client. "
+                f"If that takes too long, end the session: this {loses}. Before: see in INNODB_TRX once more "
+                f"what it has changed, and check that connection {holder} is still the same client. "
                 f"After: `storex diag lock_waits {facts.cause.name}` shows no waiter, and the statements finish.",
                 MEDIUM_RISK,
                 f"KILL {holder}",
