@@ -14,6 +14,7 @@ from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import DigestSample, RunningStatement
 from services.shard.statement_texts import KnownStatement
+from services.shard.system_statements import is_system
 from services.shard.view import InstanceView
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, session_pb2
@@ -23,7 +24,6 @@ DEFAULT_WINDOW = 60.0
 SHORTEST_WINDOW = 1.0
 """Below this a window says little: where no more has been sampled yet, the collector waits for it, in seconds."""
 
-SYSTEM_SCHEMAS = frozenset({"information_schema", "performance_schema", "mysql", "sys"})
 _UNSAMPLED = entity_pb2.Limit(
     source="statement_digests",
     code="SAMPLED_ONLY",
@@ -80,18 +80,10 @@ def _counted(
     queries = []
     for delta in deltas(rows, before.counters):
         known = view.texts.of_engine(delta.digest, delta.digest_text)
-        if not _is_system(delta.schema, known.tables):
+        if not is_system(delta.schema, known.tables):
             queries.append(_stats(delta, known, measured))
     lost = lost_calls(rows, before.counters)
     return queries, [_table_full(lost)] if lost else []
-
-
-def _is_system(schema: str, tables: tuple[str, ...]) -> bool:
-    schemas = {table.partition(".")[0].lower() if "." in table else schema.lower() for table in tables}
-    if schemas:
-        return schemas <= SYSTEM_SCHEMAS
-    # Without a table and without a default schema: session settings, SHOW and the like.
-    return schema == "" or schema.lower() in SYSTEM_SCHEMAS
 
 
 def _stats(delta: DigestDelta, known: KnownStatement, measured: float) -> diagnostics_pb2.QueryStats:
@@ -142,7 +134,7 @@ def _sampled(view: InstanceView, now: float, window: float) -> tuple[list[diagno
     queries = [
         _estimated(found, len(samples), measured)
         for (schema, _), found in seen.items()
-        if not _is_system(schema, found[0].tables)
+        if not is_system(schema, found[0].tables)
     ]
     return queries, measured
 
