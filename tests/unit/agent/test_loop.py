@@ -79,8 +79,9 @@ class Bench:
     async def investigate(self, reasoner: Any) -> report_pb2.Report:
         calling = self.calling()
         inquiry = Inquiry("ses_1", parse_target(NAME), "why?", 0.0, 600.0)
+        fallback = reasoner if isinstance(reasoner, Builtin) else Builtin()
         return await Investigation(
-            inquiry, reasoner, Builtin(), calling, calling.budget, self.emit, lambda: self.time
+            inquiry, reasoner, fallback, calling, calling.budget, self.emit, lambda: self.time
         ).run()
 
 

@@ -24,11 +24,9 @@ class Investigate:
 
     def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
         """Health; then evidence; then, if a cause could not be confirmed, both once more."""
-        self._moves += 1
-        if self._moves == 1:
-            return CallTools(
-                _first_look(inquiry), plan=tuple(step.format(target=inquiry.target.text) for step in _PLAN)
-            )
+        if not self._asked:
+            plan = tuple(step.format(target=inquiry.target.text) for step in _PLAN)
+            return CallTools(self._once(_first_look(inquiry)), plan=plan)
         records = _of_this_question(inquiry)
         causes = root_causes(records)
         wanted = self._once(confirming_requests(causes, records, refresh=False))
@@ -36,7 +34,8 @@ class Investigate:
             raised = tuple(Hypothesis(cause.kind, cause.confidence, f"found on {cause.name}") for cause in causes)
             return CallTools(wanted, hypotheses=raised)
         draft = conclude(inquiry)
-        shaky = sorted({cause.cause.name for cause in settle(draft, records) if not cause.confirmed})
+        unproved = [cause for cause in settle(draft, records) if cause.elements and not cause.confirmed]
+        shaky = sorted({cause.cause.name for cause in unproved})
         if shaky and not self._looked_again:
             # Sessions come and go between two readings: what could not be confirmed is looked at once more.
             self._looked_again = True
