@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 from libs.core.clock import Clock
 from libs.core.errors import Reason
 from libs.rpc.call import CallContext
-from libs.rpc.interceptors.base import CallInterceptor, Incoming
+from libs.rpc.interceptors.base import CallInterceptor, Incoming, without_waiting
 from libs.rpc.status import grpc_code
 from libs.telemetry.metrics import RpcMetrics
 
@@ -24,8 +23,8 @@ class AccessLog(CallInterceptor):
         self._metrics = metrics
         self._clock = clock
 
-    @asynccontextmanager
-    async def around(self, incoming: Incoming) -> AsyncIterator[None]:
+    @without_waiting
+    def around(self, incoming: Incoming) -> Iterator[None]:
         """Time the rest of the chain."""
         call = incoming.call
         # A peer chooses the path, so one that is not declared must become neither a label nor a log field.

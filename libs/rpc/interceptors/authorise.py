@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 from libs.core.clock import Clock
@@ -47,8 +47,8 @@ class Authorise(CallInterceptor):
     """Lets a call through to the resources that its name covers and policy allows, and to no other.
 
     What the caller may do nowhere is refused whatever the name. A name outside of the caller's grants, and one that
-    does not exist, get the same answer. Streams end with the caller's tokens, with the grant that they stand on, and when
-    a newer policy takes the right away: at once before a message, else within RECHECK_SECONDS.
+    does not exist, get the same answer. Streams end with the caller's tokens, with the grant that they stand on, and
+    when a newer policy takes the right away: at once before a message, else within RECHECK_SECONDS.
     """
 
     def __init__(self, policy: Policy, directory: ResourceDirectory, clock: Clock) -> None:
@@ -56,8 +56,7 @@ class Authorise(CallInterceptor):
         self._directory = directory
         self._clock = clock
 
-    @asynccontextmanager
-    async def around(self, incoming: Incoming) -> AsyncIterator[None]:
+    def around(self, incoming: Incoming) -> AbstractAsyncContextManager[None]:
         """Raises StorexError RPC_NOT_PERMITTED, RESOURCE_NOT_FOUND, or what is wrong with the name."""
         call = incoming.call
         method, caller = call.method, call.caller
@@ -67,11 +66,9 @@ class Authorise(CallInterceptor):
         if method.scope == SCOPE_REGION:
             call.name = read_name(incoming.request, wildcards=method.wildcards)
             call.resources = self._allowed(call, method, caller, call.name)
-        if not method.server_streaming:
-            yield
-            return
-        async with while_it_holds(lambda: self._check_again(call, method, caller)):
-            yield
+        if method.server_streaming:
+            return while_it_holds(lambda: self._check_again(call, method, caller))
+        return nullcontext()
 
     def before_message(self, call: CallContext) -> None:
         """Decide again once the policy or the time may have changed the answer.

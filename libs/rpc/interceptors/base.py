@@ -6,10 +6,12 @@ it has been let through, and so that a typed servicer and a relay of bytes pass 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from types import TracebackType
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -30,6 +32,9 @@ OPEN_METHODS = frozenset(
     }
 )
 """What needs no token: health, for probes and balancers, and the contracts, which are public anyway."""
+
+
+Step = TypeVar("Step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,34 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                     yield message
 
         return serve
+
+
+class _WithoutWaiting(AbstractAsyncContextManager[None]):
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: AbstractContextManager[None]) -> None:
+        self._inner = inner
+
+    async def __aenter__(self) -> None:
+        self._inner.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._inner.__exit__(kind, error, trace)
+
+
+def without_waiting(
+    around: Callable[[Step, Incoming], Iterator[None]],
+) -> Callable[[Step, Incoming], AbstractAsyncContextManager[None]]:
+    """Make an `around` out of a generator that awaits nothing: half the cost of one that could."""
+    begin = contextmanager(around)
+
+    @wraps(around)
+    def managed(interceptor: Step, incoming: Incoming) -> AbstractAsyncContextManager[None]:
+        return _WithoutWaiting(begin(interceptor, incoming))
+
+    return managed
 
 
 def this_call() -> CallContext:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from libs.core.clock import Clock
@@ -32,8 +32,7 @@ class Guard(CallInterceptor):
         self._limits = limits
         self._clock = clock
 
-    @asynccontextmanager
-    async def around(self, incoming: Incoming) -> AsyncIterator[None]:
+    def around(self, incoming: Incoming) -> AbstractAsyncContextManager[None]:
         """Raises StorexError REQUEST_TOO_LARGE or DEADLINE_EXCEEDED."""
         call = incoming.call
         if len(incoming.request) > self._limits.request_bytes:
@@ -42,8 +41,7 @@ class Guard(CallInterceptor):
         if seconds <= 0:
             raise StorexError(Reason.DEADLINE_EXCEEDED)
         call.deadline = self._clock.monotonic() + seconds
-        async with ends_after(seconds, Reason.DEADLINE_EXCEEDED):
-            yield
+        return ends_after(seconds, Reason.DEADLINE_EXCEEDED)
 
     def _seconds(self, call: CallContext, remaining: float | None) -> float:
         streaming = call.method is not None and call.method.server_streaming

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from inspect import isasyncgenfunction
 from typing import Any
 
 import grpc
 
 from libs.core.errors import Reason, StorexError
-from libs.rpc.interceptors.base import OPEN_METHODS, CallInterceptor, Context, Continuation, Handler, Incoming
+from libs.rpc.interceptors.base import (
+    OPEN_METHODS,
+    CallInterceptor,
+    Context,
+    Continuation,
+    Handler,
+    Incoming,
+    without_waiting,
+)
 from libs.rpc.interceptors.guard import CallLimits
 from libs.rpc.status import grpc_code
 
@@ -26,8 +34,8 @@ class RateLimit(CallInterceptor):
         self._limit = limits.concurrent_calls
         self._active: Counter[str] = Counter()
 
-    @asynccontextmanager
-    async def around(self, incoming: Incoming) -> AsyncIterator[None]:
+    @without_waiting
+    def around(self, incoming: Incoming) -> Iterator[None]:
         """Raises StorexError RATE_LIMITED."""
         with self._slot(incoming.call.caller.user.subject if incoming.call.caller else ""):
             yield
