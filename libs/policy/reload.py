@@ -71,6 +71,11 @@ class ReloadingPolicy:
         """What is in force, and what is wrong with newer files."""
         return self._state
 
+    def in_force(self) -> tuple[str, int]:
+        """The version in force, and how much is wrong with newer files."""
+        state = self._state
+        return state.version, len(state.problems)
+
     @property
     def version(self) -> str:
         """The version in force."""

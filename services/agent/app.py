@@ -21,6 +21,7 @@ from libs.rpc.call import CallContext, outgoing_metadata
 from libs.rpc.channels import open_channel
 from libs.rpc.interceptors import InterceptorDeps, server_interceptors
 from libs.rpc.server import RpcServer, ServerSettings
+from libs.telemetry.in_force import show_in_force
 from libs.telemetry.metrics import serve_metrics
 from libs.telemetry.spans import Tracing
 from services.agent.asking import Asking
@@ -96,6 +97,7 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         if config.metrics_port:
             closing.callback(serve_metrics(config.metrics_port, registry))
         policy = ReloadingPolicy(config.policy, clock=clock)
+        show_in_force(registry, {"policy": policy.in_force})
         store = SqliteSessionStore(config.state_dir / "agent" / "sessions.db", clock.now())
         closing.push_async_callback(store.close)
         channel = open_channel(config.coordinator)

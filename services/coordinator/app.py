@@ -16,6 +16,7 @@ from libs.rpc.interceptors import CallLimits, InterceptorDeps, server_intercepto
 from libs.rpc.lifecycle import Lifecycle, run_in_background
 from libs.rpc.methods import METHODS
 from libs.rpc.server import RpcServer, ServerSettings
+from libs.telemetry.in_force import show_in_force
 from libs.telemetry.metrics import serve_metrics
 from libs.telemetry.spans import Tracing
 from services.coordinator.config import CoordinatorSettings
@@ -77,6 +78,7 @@ def build(settings: CoordinatorSettings) -> App:
     config = settings.process.config
     tracing, registry = Tracing("coordinator"), CollectorRegistry()
     policy = ReloadingPolicy(config.policy)
+    show_in_force(registry, {"policy": policy.in_force})
     directory = FleetDirectory(config.regions.values())
     own_token = FileTokenSource(settings.process.token_file)
     shards = {

@@ -8,6 +8,7 @@ import grpc
 from prometheus_client import CollectorRegistry
 
 from libs.core.clock import SystemClock
+from libs.core.watched import WatchedFile
 from libs.identity import AUDIENCE, ISSUER, TokenVerifier
 from libs.identity.principal import COORDINATOR
 from libs.policy import ReloadingPolicy
@@ -15,11 +16,12 @@ from libs.rpc.interceptors import InterceptorDeps, server_interceptors
 from libs.rpc.lifecycle import Lifecycle, run_in_background
 from libs.rpc.server import RpcServer, ServerSettings
 from libs.sensitivity.tokens import Tokeniser, open_keys
+from libs.telemetry.in_force import show_in_force
 from libs.telemetry.metrics import serve_metrics
 from libs.telemetry.spans import Tracing
 from services.shard.config import ShardSettings
 from services.shard.egress.interceptor import EgressInterceptor
-from services.shard.egress.rules import watch_rules
+from services.shard.egress.rules import BuiltInRules, EgressRules, watch_rules
 from services.shard.egress.step import EgressStep
 from services.shard.instances import Instances
 from services.shard.inventory import InventoryWatch
@@ -28,6 +30,8 @@ from storex.diagnostics.v1 import diagnostics_pb2, diagnostics_pb2_grpc
 from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
 
 DRAIN_SECONDS = 3.0
+
+Rules = WatchedFile[EgressRules] | BuiltInRules
 
 
 class App(Lifecycle):
@@ -38,6 +42,7 @@ class App(Lifecycle):
         settings: ShardSettings,
         server: RpcServer,
         policy: ReloadingPolicy,
+        rules: Rules,
         instances: Instances,
         registry: CollectorRegistry,
         tracing: Tracing,
@@ -46,6 +51,7 @@ class App(Lifecycle):
         self.instances = instances
         self._settings = settings
         self._policy = policy
+        self._rules = rules
         self._registry = registry
         self._tracing = tracing
 
@@ -58,15 +64,22 @@ class App(Lifecycle):
         stack.push_async_callback(self.instances.close)
         await self.instances.take_in(region)
         run_in_background(stack, self._policy.watch)
+        if isinstance(self._rules, WatchedFile):
+            run_in_background(stack, self._rules.watch)
         run_in_background(stack, InventoryWatch(process.config.path, region.name, self.instances).run)
         await self.server.start()
         stack.push_async_callback(self.server.stop, DRAIN_SECONDS)
         await self.server.set_serving(True)
 
 
-def _egress(settings: ShardSettings, policy: ReloadingPolicy) -> EgressInterceptor:
+def _rules(settings: ShardSettings, policy: ReloadingPolicy) -> Rules:
+    config = settings.process.config
+    domains = {known.domain for known in config.regions.values()}
+    return watch_rules(config.egress, domains=domains, roles=lambda: policy.snapshot.text.roles)
+
+
+def _egress(settings: ShardSettings, policy: ReloadingPolicy, rules: Rules) -> EgressInterceptor:
     config, region = settings.process.config, settings.region.name
-    rules = watch_rules(config.egress, domains={known.domain for known in config.regions.values()})
     keys = open_keys(config.state_dir / "shards" / region / "principal-tokens.keys")
     return EgressInterceptor(EgressStep(rules, Tokeniser(region, keys), policy))
 
@@ -76,6 +89,9 @@ def build(settings: ShardSettings) -> App:
     config = settings.process.config
     clock, tracing, registry = SystemClock(), Tracing("shard"), CollectorRegistry()
     policy = ReloadingPolicy(config.policy, region=settings.region.name)
+    rules = _rules(settings, policy)
+    in_force = {"policy": policy.in_force, "egress": lambda: (rules.version, int(bool(rules.problem)))}
+    show_in_force(registry, in_force)
     instances = Instances(clock)
     deps = InterceptorDeps(
         verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE),
@@ -86,7 +102,7 @@ def build(settings: ShardSettings) -> App:
         registry=registry,
     )
     # Innermost, next to the handlers: nothing that they return or raise gets past it.
-    chain: list[grpc.aio.ServerInterceptor] = [*server_interceptors(deps), _egress(settings, policy)]
+    chain: list[grpc.aio.ServerInterceptor] = [*server_interceptors(deps), _egress(settings, policy, rules)]
     services = [
         diagnostics_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"].full_name,
         fleet_pb2.DESCRIPTOR.services_by_name["FleetService"].full_name,
@@ -94,4 +110,4 @@ def build(settings: ShardSettings) -> App:
     server = RpcServer(ServerSettings(settings.process.listen), chain, services)
     diagnostics_pb2_grpc.add_DiagnosticsServiceServicer_to_server(DiagnosticsServicer(instances), server.grpc)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetServicer(instances), server.grpc)
-    return App(settings, server, policy, instances, registry, tracing)
+    return App(settings, server, policy, rules, instances, registry, tracing)

@@ -63,22 +63,39 @@ class EgressRules:
         return min([best, *(rule.roles[role] for role in acting if role in rule.roles)])
 
 
+class BuiltInRules:
+    """The rules of a region without a file, in the place of a watched one."""
+
+    version = "built-in"
+    problem = ""
+
+    def __init__(self) -> None:
+        self._rules = EgressRules()
+
+    def __call__(self) -> EgressRules:
+        """The rules."""
+        return self._rules
+
+
 def watch_rules(
     path: Path | None,
     *,
     domains: Collection[str],
-    roles: Collection[str] | None = None,
+    roles: Callable[[], Collection[str]] | None = None,
     clock: Clock | None = None,
-) -> Callable[[], EgressRules]:
+) -> WatchedFile[EgressRules] | BuiltInRules:
     """The rules in the file at `path`, read again when it changes; the built-in ones without a file.
 
-    A change that cannot be used leaves the rules before it in force and is logged. Raises ConfigError for a file that
-    cannot be used to begin with: see `load_rules`.
+    `roles` tells those that policy knows at the moment. A change that cannot be used leaves the rules before it in
+    force and is logged. Raises ConfigError for a file that cannot be used to begin with: see `load_rules`.
     """
     if path is None:
-        built_in = EgressRules()
-        return lambda: built_in
-    return WatchedFile(path, lambda file: load_rules(file, domains=domains, roles=roles), (ConfigError,), clock)
+        return BuiltInRules()
+
+    def load(file: Path) -> EgressRules:
+        return load_rules(file, domains=domains, roles=roles() if roles else None)
+
+    return WatchedFile(path, load, (ConfigError,), clock)
 
 
 def load_rules(path: Path, *, domains: Collection[str], roles: Collection[str] | None = None) -> EgressRules:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from libs.core.watched import SETTLE_SECONDS, WatchedFile
+from libs.core.watched import REMIND_SECONDS, RETRY_SECONDS, SETTLE_SECONDS, WatchedFile
 from tests.clock import ManualClock
 
 
@@ -47,6 +47,33 @@ def test_a_bad_change_leaves_the_last_good_content_and_says_so(
     number()
     clock.seconds += SETTLE_SECONDS
     assert number() == 4444
+
+
+def test_content_that_cannot_be_used_is_told_again_and_taken_once_what_it_depends_on_is_there(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, known = ManualClock(), {"1"}
+
+    def read(file: Path) -> str:
+        text = file.read_text(encoding="ascii")
+        if text not in known:
+            raise ValueError("unknown")
+        return text
+
+    content = WatchedFile(path, read, (ValueError,), clock)
+    version = content.version
+    path.write_text("22")
+    content()
+    clock.seconds += SETTLE_SECONDS
+    assert (content(), content.version, content.problem) == ("1", version, "unknown")
+    for _ in range(int(REMIND_SECONDS / RETRY_SECONDS)):
+        clock.seconds += RETRY_SECONDS
+        content()
+    assert caplog.text.count("cannot be used") == 2
+    known.add("22")
+    clock.seconds += RETRY_SECONDS
+    assert (content(), content.problem) == ("22", "")
+    assert content.version != version
 
 
 def test_bad_content_to_begin_with_is_an_error(path: Path) -> None:
