@@ -34,24 +34,27 @@ _LITERALS = _MARKS | LITERAL_WORDS
 _LISTS = frozenset({"IN", "VALUES"})
 _BEFORE_SIGN = frozenset(["(", ",", "=", "<", ">", "<=", ">=", "<>", "!=", "<=>", ":=", "*", "/", "%", "||", "&&"])
 
+# No possessive quantifiers: Python before 3.11.5 can match nothing with them and never come to an end. Each loop below
+# is written so that a character can be taken in one way only, which keeps a failed match linear.
 _TOKEN = re.compile(
     r"""
-      (?P<space>    [ \t\r\n\f\v]++ )
-    | (?P<comment>  (?: \# | --(?=[\x00-\x20\x7f]|\Z) ) [^\n\x00]*+ | /\*(?![+!]|M!) (?:[^*]++|\*(?!/))*+ (?:\*/|\Z) )
+      (?P<space>    [ \t\r\n\f\v]+ )
+    | (?P<comment>  (?: \# | --(?=[\x00-\x20\x7f]|\Z) ) [^\n\x00]* | /\*(?![+!]|M!) [^*]*(?:\*(?!/)[^*]*)* (?:\*/|\Z) )
     | (?P<executed> /\*(?:[+!]|M!) )
-    | (?P<string>   (?:[nNxXbB]|_[A-Za-z0-9]++[ \t\r\n]*+)? (?:'(?:[^'\\]++|''|\\[^'])*+|"(?:[^"\\]++|""|\\[^"])*+) )
-    | (?P<quoted>   `(?:[^`]++|``)*+` )
-    | (?P<foreign>  [0-9A-Za-z_$]*+ [^\x00-\x7f] [0-9A-Za-z_$\x80-\U0010ffff]*+ )
-    | (?P<number>   \.?[0-9][0-9A-Za-z_$.]*+ (?:(?<=[eE])[+-][0-9]++)?+ )
-    | (?P<word>     [A-Za-z_][0-9A-Za-z_$]*+ )
+    | (?P<string>   (?:[nNxXbB]|_[A-Za-z0-9]+[ \t\r\n]*)?
+                    (?:'[^'\\]*(?:(?:''|\\[^'])[^'\\]*)*|"[^"\\]*(?:(?:""|\\[^"])[^"\\]*)*) )
+    | (?P<quoted>   `[^`]*(?:``[^`]*)*`(?!`) )
+    | (?P<foreign>  [0-9A-Za-z_$]* [^\x00-\x7f] [0-9A-Za-z_$\x80-\U0010ffff]* )
+    | (?P<number>   \.?[0-9][0-9A-Za-z_$.]* (?:(?<=[eE])[+-][0-9]+)? )
+    | (?P<word>     [A-Za-z_][0-9A-Za-z_$]* )
     | (?P<system>   @@ )
-    | (?P<account>  @[0-9A-Za-z_$.%-]*+ )
+    | (?P<account>  @[0-9A-Za-z_$.%-]* )
     | (?P<more>     \.\.\. )
     | (?P<operator> <=> | [<>!]= | <> | := | \|\| | && | ->>? | << | >> | [-+*/%=<>!&|^~.,;:?(){}\[\]] )
     """,
     re.VERBOSE | re.DOTALL,
 )
-_EXECUTED = re.compile(r"/\*(?:[+!]|M!)(?:[^*'\"`#/-]++|\*(?!/)|/(?!\*)|-(?!-))*+\*/")
+_EXECUTED = re.compile(r"/\*(?:[+!]|M!)(?:[^*'\"`#/-]|\*(?!/)|/(?!\*)|-(?!-))*\*/")
 _GLUE = re.compile(r"[0-9A-Za-z_$`'\"]|[^\x00-\x7f]")
 _BARE_NAME = re.compile(r"[A-Za-z_][0-9A-Za-z_$]*", re.ASCII)
 _UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f'\"`]")
@@ -88,7 +91,7 @@ class _Scanner:
         }
         while self._position < len(self._sql):
             token = _TOKEN.match(self._sql, self._position)
-            if token is None or len(self.tokens) >= MAX_TOKENS:
+            if token is None or token.end() == self._position or len(self.tokens) >= MAX_TOKENS:
                 return False
             self._position = token.end()
             handler = handlers.get(token.lastgroup or "")

@@ -82,12 +82,16 @@ def test_scrubbing_twice_changes_nothing_more(text: str) -> None:
     assert scrub(once) == once
 
 
+def _cpu_seconds(text: str) -> float:
+    started = time.process_time()
+    scrub(text)
+    return time.process_time() - started
+
+
 @pytest.mark.parametrize("piece", ["a", "1", "'", '"', "a@", "1-", "1 ", "x'", "\\'", "\u2018", "AB12", "+1", "a'"])
 def test_the_time_grows_with_the_text_and_no_faster(piece: str) -> None:
     def seconds(length: int) -> float:
         text = piece * (length // len(piece))
-        started = time.process_time()
-        scrub(text)
-        return time.process_time() - started
+        return min(_cpu_seconds(text) for _ in range(3))
 
     assert seconds(400_000) < 40 * max(seconds(40_000), 0.002)
