@@ -21,6 +21,7 @@ class StatusCode(IntEnum):
     PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
+    OUT_OF_RANGE = 11
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
@@ -113,6 +114,28 @@ class Reason(Enum):
         StatusCode.FAILED_PRECONDITION, "This database's engine or version does not offer that: {feature}."
     )
     DATABASE_ERROR = ErrorSpec(StatusCode.INTERNAL, "The database answered with error {error_code}.")
+    METRIC_UNKNOWN = ErrorSpec(
+        StatusCode.INVALID_ARGUMENT, "There is no metric of that name. Near it: {near}. ListMetrics names all of them."
+    )
+    STATEMENT_UNKNOWN = ErrorSpec(
+        StatusCode.NOT_FOUND,
+        "The history of this instance knows no such statement digest; it may have left it. ListChanges and"
+        " ListTopQueries show digests.",
+    )
+    TIME_RANGE_INVALID = ErrorSpec(StatusCode.INVALID_ARGUMENT, "The time range is not valid: {problem}.")
+    TIME_OUTSIDE_RETENTION = ErrorSpec(
+        StatusCode.OUT_OF_RANGE, "The history of this instance does not reach there: it goes from {oldest} to {newest}."
+    )
+    STORE_FULL = ErrorSpec(
+        StatusCode.RESOURCE_EXHAUSTED,
+        "The region's store has no room left: reading goes on, recording does not. Free disk space where it lives.",
+        30.0,
+    )
+    STORE_UNAVAILABLE = ErrorSpec(
+        StatusCode.UNAVAILABLE,
+        "The region's store cannot be used. Check its disk or its database; the shard's log says what is wrong.",
+        10.0,
+    )
     MODEL_UNAVAILABLE = ErrorSpec(
         StatusCode.UNAVAILABLE, "The model endpoint does not answer. The builtin investigator can be used instead.", 5.0
     )
