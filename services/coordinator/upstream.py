@@ -59,17 +59,24 @@ class Upstream:
                 yield message
 
     async def _piped(self, started: Any, call: CallContext | None = None) -> AsyncGenerator[bytes, None]:
+        answered = False
         try:
             async for message in started:
+                answered = True
                 yield message
         except grpc.aio.AioRpcError as error:
-            raise self._failure(error, call) from None
+            raise self._failure(error, call, answered=answered) from None
         finally:
             # Leaving the loop does not end the peer's work; a client that went away would leave it running.
             started.cancel()
 
-    def _failure(self, error: grpc.aio.AioRpcError, call: CallContext | None) -> StorexError:
+    def _failure(
+        self, error: grpc.aio.AioRpcError, call: CallContext | None, *, answered: bool = False
+    ) -> StorexError:
         failure = error_from_rpc(error, unavailable=self._unavailable)
+        if failure.reason is Reason.RPC_NOT_PERMITTED and not answered and call is not None and call.name is not None:
+            # The region's own policy hides what ours shows. Told apart, the two answers would say that it is there.
+            return StorexError(Reason.RESOURCE_NOT_FOUND)
         if failure.reason not in _ABOUT_TOKENS:
             return failure
         if call is not None and call.caller is not None and call.caller.expires_at <= time.time():

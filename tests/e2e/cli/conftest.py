@@ -2,47 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from libs.cli.__main__ import run
 from libs.lab.fleet import LabFleet
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command came to."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-
-@dataclass(frozen=True)
-class Storex:
-    """Runs commands with the fleet's file, in this process, where an interpreter need not be started for each."""
-
-    config: Path
-
-    def run(self, *arguments: str) -> Done:
-        out, err = io.StringIO(), io.StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
-            status = run([*arguments, "-f", str(self.config)])
-        return Done(status, out.getvalue(), err.getvalue())
-
-    def json(self, *arguments: str) -> Any:
-        done = self.run(*arguments, "--json")
-        assert done.status == 0, done.stderr
-        return json.loads(done.stdout)
+from tests.e2e.command import Storex, running_mesh
 
 
 @pytest.fixture(scope="package")
@@ -53,10 +18,5 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabFleet]:
 
 @pytest.fixture(scope="package")
 def storex(fleet: LabFleet) -> Iterator[Storex]:
-    command = Storex(fleet.config_path)
-    try:
-        started = [sys.executable, "-m", "libs.cli", "up", "--detach", "-f", str(fleet.config_path)]
-        subprocess.run(started, check=True, timeout=60)
+    with running_mesh(fleet.config_path) as command:
         yield command
-    finally:
-        command.run("down")

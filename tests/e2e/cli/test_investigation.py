@@ -7,7 +7,7 @@ import pytest
 
 from libs.cli.commands.demo import SETTLE_SECONDS
 from libs.lab.fleet import LabFleet
-from tests.e2e.cli.conftest import Storex
+from tests.e2e.command import Storex
 
 pytestmark = pytest.mark.engine
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cli.conftest import Storex
+from tests.e2e.command import Storex
 
 pytestmark = pytest.mark.engine
 
