@@ -1,8 +1,8 @@
 """Reads the InnoDB monitor's text into plain values; what it does not recognise it leaves alone.
 
-The text quotes statements and rows, so that nothing of it but numbers, names and parsed parts is handed on, and a
-statement that imitates the monitor's own lines can spoil no more than a number. Source: storage/innobase/srv/srv0srv.cc
-and lock/lock0lock.cc of both engines.
+The text quotes statements and rows, so that nothing of it but numbers, names and parsed parts is handed on, and
+statements are put on one line each before anything is read (see `quoted_statements`). Source:
+storage/innobase/srv/srv0srv.cc and lock/lock0lock.cc of both engines.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from services.shard.mysql.quoted_statements import without_quoted_lines
 
 _SECTION = re.compile(r"^-{3,}\n([A-Z][A-Z /]+)\n-{3,}\n", re.MULTILINE)
 _STAMP = r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"
@@ -74,6 +76,7 @@ class Monitor:
 
 def parse_monitor(text: str) -> Monitor:
     """Parse the text of SHOW ENGINE INNODB STATUS."""
+    text = without_quoted_lines(text)
     sections = _sections(text)
     numbers: dict[str, float] = {}
     for name, (section, pattern) in _NUMBERS.items():
