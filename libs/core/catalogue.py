@@ -56,6 +56,7 @@ _VICTIM_CONNECTION = EntityRole(VICTIM, "connection_id", required=True)
 _HOLDER_OWNER = (EntityRole(HOLDER, "user"), EntityRole(HOLDER, "host"), EntityRole(HOLDER, "program"))
 _STATEMENT = EntityRole(CAUSE, "statement_digest", required=True)
 _TABLE = EntityRole(AFFECTED, "table")
+_REQUIRED_TABLE = EntityRole(AFFECTED, "table", required=True)
 _INDEX = EntityRole(AFFECTED, "index")
 _CHANNEL = EntityRole(AFFECTED, "channel", required=True)
 _VARIABLE = EntityRole(CAUSE, "variable")
@@ -72,9 +73,18 @@ _ENTRIES = (
             RequiredEvidence("get_lock_waits", "waiters[*].session.connection_id", _VICTIM_CONNECTION),
         ),
     ),
-    RootCause("lock.metadata", "A metadata lock stops DDL, and DDL stops everybody", 60, (_HOLDER_CONNECTION, _TABLE)),
-    RootCause("lock.global_read", "A global read lock or backup lock stops writes", 70, (_HOLDER_CONNECTION,)),
-    RootCause("lock.deadlock", "Transactions keep deadlocking", 60, (EntityRole(CAUSE, "statement_digest"), _TABLE)),
+    RootCause(
+        "lock.metadata",
+        "A metadata lock stops DDL, and DDL stops everybody",
+        60,
+        (_HOLDER_CONNECTION, *_HOLDER_OWNER, EntityRole(VICTIM, "connection_id"), _TABLE),
+    ),
+    RootCause(
+        "lock.global_read", "A global read lock or backup lock stops writes", 70, (_HOLDER_CONNECTION, *_HOLDER_OWNER)
+    ),
+    RootCause(
+        "lock.deadlock", "Transactions keep deadlocking", 60, (EntityRole(CAUSE, "statement_digest"), _REQUIRED_TABLE)
+    ),
     RootCause("lock.hot_row", "Many sessions queue for the same row in turn", 55, (_STATEMENT, _TABLE)),
     RootCause("lock.unindexed_write", "A write locks far more rows than it changes", 65, (_STATEMENT, _TABLE)),
     RootCause(
@@ -105,8 +115,20 @@ _ENTRIES = (
             RequiredEvidence("get_connections", "used_ratio"),
         ),
     ),
-    RootCause("connections.exhausted", "No connection is left", 30, (EntityRole(HOLDER, "user"), _VARIABLE)),
-    RootCause("innodb.purge_lag", "An old read view keeps undo from being purged", 40, (_HOLDER_CONNECTION,)),
+    RootCause(
+        "connections.exhausted",
+        "No connection is left",
+        30,
+        (
+            EntityRole(HOLDER, "user", required=True),
+            EntityRole(HOLDER, "host"),
+            EntityRole(HOLDER, "program"),
+            _VARIABLE,
+        ),
+    ),
+    RootCause(
+        "innodb.purge_lag", "An old read view keeps undo from being purged", 40, (_HOLDER_CONNECTION, *_HOLDER_OWNER)
+    ),
     RootCause("innodb.buffer_pool", "The working set does not fit the buffer pool", 30, (_VARIABLE,)),
     RootCause("innodb.redo_stall", "Writes wait for the redo log", 40, (_VARIABLE,)),
     RootCause("innodb.flush_per_commit", "Each commit waits for the disk", 40, (_VARIABLE,)),
@@ -114,12 +136,12 @@ _ENTRIES = (
     RootCause(
         "replication.error", "Replication stopped with an error", 60, (_CHANNEL, EntityRole(CAUSE, "error_code"))
     ),
-    RootCause("replication.lag", "The replica applies more slowly than its source writes", 40, (_CHANNEL,)),
+    RootCause("replication.lag", "The replica applies more slowly than its source writes", 40, (_CHANNEL, _TABLE)),
     RootCause("config.read_only", "The server refuses writes", 50, (_VARIABLE,)),
     RootCause("config.change", "A variable was changed", 10, (_VARIABLE,)),
     RootCause("capacity.disk_full", "The disk is full", 70, (EntityRole(AFFECTED, "instance"),)),
-    RootCause("capacity.table_full", "A table is full", 65, (_TABLE,)),
-    RootCause("capacity.auto_increment", "An auto-increment column has run out", 65, (_TABLE,)),
+    RootCause("capacity.table_full", "A table is full", 65, (_REQUIRED_TABLE,)),
+    RootCause("capacity.auto_increment", "An auto-increment column has run out", 65, (_REQUIRED_TABLE,)),
     RootCause("maintenance.backup", "A backup burdens the server", 40, (EntityRole(CAUSE, "connection_id"),)),
     RootCause(
         "maintenance.ddl", "A schema change burdens the server", 40, (EntityRole(CAUSE, "connection_id"), _TABLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -22,6 +23,9 @@ _BOTH = (
 )
 _REPLICATION = {"MariaDB": "BINLOG MONITOR, REPLICA MONITOR ON *.*", "MySQL": "REPLICATION CLIENT ON *.*"}
 
+_TOO_MANY_CONNECTIONS = 1040
+_PATIENCE_SECONDS, _RETRY_SECONDS = 10.0, 0.02
+
 Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.Cursor]"
 
 
@@ -38,9 +42,21 @@ class Login:
     port: int
     user: str
     password: str = field(repr=False)
+    is_patient: bool = False
+    """Whether to try again for some seconds when the server has no connection left, as an operator would."""
 
     def connect(self, *, program: str, database: str | None = None, **options: Any) -> Connection:
         """A connection that introduces itself as `program`; autocommit is on unless told otherwise."""
+        until = time.monotonic() + (_PATIENCE_SECONDS if self.is_patient else 0)
+        while True:
+            try:
+                return self._connect(program, database, options)
+            except pymysql.err.OperationalError as problem:
+                if problem.args[0] != _TOO_MANY_CONNECTIONS or time.monotonic() > until:
+                    raise
+            time.sleep(_RETRY_SECONDS)
+
+    def _connect(self, program: str, database: str | None, options: dict[str, Any]) -> Connection:
         return pymysql.connect(
             host=self.host,
             port=self.port,
@@ -56,6 +72,16 @@ class Login:
                 **options,
             },
         )
+
+    def execute(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement in a connection of its own and return its rows. Raises pymysql errors."""
+        with self.connect(program="lab") as connection, connection.cursor() as cursor:
+            cursor.execute(statement, tuple(parameters) or None)
+            return list(cursor.fetchall())
+
+    def is_mariadb(self) -> bool:
+        """Whether the server is MariaDB, by what it says of its version."""
+        return "MariaDB" in str(self.execute("SELECT VERSION()")[0][0])
 
 
 def connection_id(connection: Connection) -> int:

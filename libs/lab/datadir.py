@@ -42,9 +42,13 @@ _COMMON = (
     "--slow-query-log=ON",
     "--long-query-time=1",
 )
+_MYSQL_FOR_INCIDENTS = (
+    "--innodb-buffer-pool-chunk-size=1M",  # the pool can be made smaller
+    "--log-error-verbosity=3",  # else refused logins are not in the error log
+)
 _OF_KIND = {
     "MariaDB": ("--innodb-log-file-size=32M",),
-    "MySQL": ("--innodb-redo-log-capacity=32M", "--mysqlx=OFF", "--secure-file-priv=NULL"),
+    "MySQL": ("--innodb-redo-log-capacity=32M", "--mysqlx=OFF", "--secure-file-priv=NULL", *_MYSQL_FOR_INCIDENTS),
 }
 _MARIADB_PERFORMANCE_SCHEMA = (  # off by default there, and without these it shows neither statements nor MDL
     "--performance-schema-instrument=wait/lock/metadata/sql/mdl=ON",

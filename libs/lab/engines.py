@@ -88,6 +88,7 @@ class RunningEngine:
     pid: int
     user: str
     password: str = field(repr=False)
+    command: tuple[str, ...] = field(repr=False)
     guard: subprocess.Popen[str] = field(repr=False)
 
     @property
@@ -155,6 +156,12 @@ class RunningEngine:
         self.guard.wait()
         if self.guard.stdout is not None:
             self.guard.stdout.close()
+
+    def restart(self) -> None:
+        """Stop it in order and start it again with the same data, port and options. Raises EngineError."""
+        self.stop()
+        self.guard, self.pid = _guarded(self.directory, self.command)
+        self.wait_until_ready()
 
     def _last_words(self) -> str:
         lines: list[str] = []
@@ -244,6 +251,13 @@ def _identify(command: tuple[str, ...]) -> EngineBinary | None:
 
 
 def _launch(binary: EngineBinary, directory: Path, port: int, password: str, command: list[str]) -> RunningEngine:
+    guard, pid = _guarded(directory, command)
+    user = datadir.ADMINISTRATOR
+    return RunningEngine(binary.kind, binary.version, directory, HOST, port, pid, user, password, tuple(command), guard)
+
+
+def _guarded(directory: Path, command: Sequence[str]) -> tuple[subprocess.Popen[str], int]:
+    """Start a server under its guard; returns the guard and the server's process id. Raises EngineError."""
     with (directory / datadir.OUTPUT_LOG).open("ab") as output:
         guard = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_GUARD), str(datadir.TEMPLATES.root), *command],
@@ -257,7 +271,5 @@ def _launch(binary: EngineBinary, directory: Path, port: int, password: str, com
     pid = guard.stdout.readline().strip()
     if not pid:
         guard.wait()
-        raise EngineError(f"{binary.command[0]} could not be run. See {directory / datadir.OUTPUT_LOG}.")
-    return RunningEngine(
-        binary.kind, binary.version, directory, HOST, port, int(pid), datadir.ADMINISTRATOR, password, guard
-    )
+        raise EngineError(f"{command[0]} could not be run. See {directory / datadir.OUTPUT_LOG}.")
+    return guard, int(pid)

@@ -17,7 +17,7 @@ from libs.core.names import ResourceName
 from libs.lab.accounts import STOREX_USER, Login, create_account, grants
 from libs.lab.engines import EngineBinary, RunningEngine, require_engines
 from libs.lab.errors import IncidentError
-from libs.lab.incidents.injection import Target
+from libs.lab.injection import Target
 from libs.lab.run import RunningIncident, bring_about
 from libs.lab.schema import Service, create_database, create_tables
 from libs.lab.shop import SERVICES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 import pymysql
@@ -12,10 +12,11 @@ import pymysql
 from libs.lab.accounts import Login
 from libs.lab.errors import IncidentError
 from libs.lab.incidents import incident
-from libs.lab.incidents.injection import Injection, Target
+from libs.lab.injection import Injection, Target
+from libs.lab.observers import truth_of
 from libs.lab.schema import Service, create_database, create_tables
 from libs.lab.shop import SERVICES
-from libs.lab.truth import Truth, truth_of
+from libs.lab.truth import Truth
 from libs.lab.workload import Workload
 
 DATABASE = "storex_lab"
@@ -75,11 +76,11 @@ def run(
     if not _NAME.fullmatch(database):
         raise IncidentError("The database's name may have letters, digits and underscores only.")
     login = Login(host, port, user, password)
-    target = Target(login, login, SERVICES[service], database)
+    workload = Workload(login, database, SERVICES[service].programs)
+    target = Target(login, replace(login, is_patient=True), SERVICES[service], database, workload)
     try:
         with ExitStack() as undo:
             _create(login, target.service, database, undo)
-            workload = Workload(login, database, target.service.programs)
             undo.callback(workload.stop)
             workload.start()
             running = bring_about(incident_id, target)

@@ -6,6 +6,7 @@ table whose first rows many clients change, and a *history* table, its largest, 
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,6 +52,15 @@ class History:
     column: str
     search: str
     """A statement with one parameter, the value searched for."""
+    index: str
+    """An index of the table, which `join` follows."""
+    join: str
+    """A statement with one parameter, a number from 1 to 1,000, that joins a few rows of another table to it."""
+
+    @staticmethod
+    def value(number: int) -> str:
+        """What the column holds in the row made from this number."""
+        return hashlib.sha256(str(number).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,16 @@ class Workload:
         for client in self._clients:
             client.start()
 
+    def pause(self) -> None:
+        """Leave every connection open and idle until `resume`."""
+        for client in self._clients:
+            client.paused.set()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        for client in self._clients:
+            client.paused.clear()
+
     @property
     def operations(self) -> int:
         """How many operations have been committed."""
@@ -73,6 +83,7 @@ class _Client(threading.Thread):
         self._chance = random.Random(f"{program.name}{seed}")  # noqa: S311 - chooses rows, keeps no secret
         self._pause = program.connections / program.per_second
         self._stopping = threading.Event()
+        self.paused = threading.Event()
         self.connection_id: int | None = None
         self.operations = 0
         self.problems: deque[str] = deque(maxlen=_PROBLEMS_KEPT)
@@ -111,6 +122,8 @@ class _Client(threading.Thread):
 
     def _work(self, connection: Connection) -> None:
         while not self._stopping.wait(self._chance.uniform(0.5, 1.5) * self._pause):
+            if self.paused.is_set():
+                continue
             operation = self._chance.choice(self._program.operations)
             try:
                 with connection.cursor() as cursor:

@@ -8,7 +8,7 @@ import threading
 import pymysql
 
 from libs.lab.accounts import Connection, global_status
-from libs.lab.incidents.injection import Injection, Target, wait_until
+from libs.lab.injection import Injection, Target, wait_until
 
 _PROGRAM = "invoice-exporter"
 _SHARE_TAKEN, _MOST = 0.85, 400

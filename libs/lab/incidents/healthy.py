@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.lab.incidents.injection import Injection, Target
+from libs.lab.injection import Injection, Target
 
 
 def inject(_target: Target) -> Injection:

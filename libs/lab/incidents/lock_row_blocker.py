@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-from random import Random
-
-import pymysql
-from pymysql.cursors import Cursor
-
 from libs.lab.accounts import Connection, connection_id, global_status
-from libs.lab.incidents.injection import Injection, Target, wait_until
-from libs.lab.schema import HOT_ROWS, ClientProgram
-from libs.lab.workload import Workload
+from libs.lab.clients import hot_row_clients, release
+from libs.lab.injection import Injection, Target, wait_until
+from libs.lab.schema import HOT_ROWS
 
 _PROGRAM = "reconciliation-job"
-_VICTIMS, _ENOUGH_WAITING = 6, 4
+_ENOUGH_WAITING = 4
 
 
 def inject(target: Target) -> Injection:
     """Lock the hot rows, then wait until clients wait for them."""
     hot = target.service.hot
 
-    def change_hot_row(cursor: Cursor, chance: Random) -> None:
-        cursor.execute(hot.update, (chance.randint(1, HOT_ROWS),))
-
-    busiest = target.service.programs[0].name
-    victims = Workload(
-        target.application, target.database, [ClientProgram(busiest, _VICTIMS, 4.0 * _VICTIMS, (change_hot_row,))]
-    )
+    victims = hot_row_clients(target)
     holder = target.application.connect(program=_PROGRAM, database=target.database, autocommit=False)
     injection = Injection(user=target.application.user, program=_PROGRAM, table=hot.table)
     with injection.undo as undo:
         undo.callback(victims.stop)
-        undo.callback(_release, holder)
+        undo.callback(release, holder)
         injection.connection_id = connection_id(holder)
         with holder.cursor() as cursor:
             for row in range(1, HOT_ROWS + 1):
@@ -42,13 +30,6 @@ def inject(target: Target) -> Injection:
             wait_until(lambda: _waiting(observer) >= _ENOUGH_WAITING, "lock.row_blocker")
         injection.undo = undo.pop_all()
     return injection
-
-
-def _release(holder: Connection) -> None:
-    """Give the locks back; somebody may have killed the connection, as the report proposes."""
-    with contextlib.suppress(pymysql.Error):
-        holder.rollback()
-        holder.close()
 
 
 def _waiting(observer: Connection) -> int:

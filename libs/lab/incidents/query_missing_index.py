@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from random import Random
 
 from pymysql.cursors import Cursor
 
-from libs.lab.incidents.injection import Injection, Target, wait_until
+from libs.lab.injection import Injection, Target, wait_until
 from libs.lab.schema import HISTORY_ROWS, ClientProgram
 from libs.lab.workload import Workload
 
@@ -20,13 +19,18 @@ def inject(target: Target) -> Injection:
     history = target.service.history
 
     def search(cursor: Cursor, chance: Random) -> None:
-        number = str(chance.randrange(HISTORY_ROWS))
-        cursor.execute(history.search, (hashlib.sha256(number.encode()).hexdigest()[:16],))
+        cursor.execute(history.search, (history.value(chance.randrange(HISTORY_ROWS)),))
 
     searches = Workload(
         target.application, target.database, [ClientProgram(_PROGRAM, _CONNECTIONS, _PER_SECOND, (search,))]
     )
-    injection = Injection(user=target.application.user, program=_PROGRAM, table=history.table, column=history.column)
+    injection = Injection(
+        user=target.application.user,
+        program=_PROGRAM,
+        table=history.table,
+        column=history.column,
+        statement=history.search,
+    )
     with injection.undo as undo:
         undo.callback(searches.stop)
         searches.start()

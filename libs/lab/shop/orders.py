@@ -103,5 +103,8 @@ ORDERS = Service(
         "order_events",
         "carrier_reference",
         "SELECT order_id, kind, created_at FROM order_events WHERE carrier_reference = %s",
+        "by_order",
+        "SELECT o.status, e.kind, e.created_at FROM orders AS o JOIN order_events AS e ON e.order_id = o.id"
+        " WHERE o.customer_id = %s",
     ),
 )

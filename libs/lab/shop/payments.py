@@ -88,5 +88,8 @@ PAYMENTS = Service(
         "ledger_entries",
         "bank_reference",
         "SELECT payment_id, amount_cents, created_at FROM ledger_entries WHERE bank_reference = %s",
+        "by_payment",
+        "SELECT p.state, l.amount_cents, l.memo FROM payments AS p JOIN ledger_entries AS l ON l.payment_id = p.id"
+        " WHERE p.account_id = %s",
     ),
 )

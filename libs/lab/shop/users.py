@@ -75,6 +75,11 @@ USERS = Service(
     ),
     hot=Hot("campaigns", _REDEEM),
     history=History(
-        "login_events", "device_id", "SELECT user_id, outcome, created_at FROM login_events WHERE device_id = %s"
+        "login_events",
+        "device_id",
+        "SELECT user_id, outcome, created_at FROM login_events WHERE device_id = %s",
+        "by_user",
+        "SELECT u.display_name, e.outcome, e.created_at FROM users AS u JOIN login_events AS e ON e.user_id = u.id"
+        " WHERE u.email LIKE CONCAT('user', 1000 + %s, '%%')",
     ),
 )

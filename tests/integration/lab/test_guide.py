@@ -11,7 +11,7 @@ import pytest
 
 from libs.lab.accounts import Login
 from libs.lab.engines import require_engines
-from libs.lab.incidents.injection import Target
+from libs.lab.injection import Target
 from libs.lab.shop import SERVICES
 
 pytestmark = pytest.mark.engine

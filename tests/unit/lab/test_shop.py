@@ -8,6 +8,8 @@ import pytest
 
 from libs.core.catalogue import CATALOGUE
 from libs.lab.incidents import INCIDENTS
+from libs.lab.observers import OBSERVERS
+from libs.lab.observers.statements import digest_pattern
 from libs.lab.schema import HISTORY_ROWS, HOT_ROWS, Service, Table
 from libs.lab.shop import SERVICES
 from libs.lab.truth import HEALTHY
@@ -35,5 +37,32 @@ def test_the_hot_rows_exist_and_are_changed_by_key(service: Service) -> None:
     assert service.hot.update.endswith("WHERE id = %s")
 
 
-def test_incidents_are_called_by_their_catalogue_ids() -> None:
-    assert set(INCIDENTS) - {HEALTHY} <= set(CATALOGUE)
+@pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
+def test_the_join_follows_an_index_of_the_history(service: Service) -> None:
+    history = _table(service, service.history.table)
+    assert re.search(rf"KEY {service.history.index} \(", history.columns)
+    assert f"JOIN {history.name} " in service.history.join
+    assert service.history.join.count("%s") == 1
+
+
+def test_every_incident_has_its_catalogue_id_or_is_a_control_or_a_mixture() -> None:
+    faults = [name for name in INCIDENTS if name.split(".")[0] not in (HEALTHY, "two", "herring")]
+    assert set(faults) <= set(CATALOGUE)
+    assert set(faults) == set(OBSERVERS)
+    assert len([name for name in INCIDENTS if name.startswith(HEALTHY)]) >= 6
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        ("UPDATE hot SET stock = stock - 1 WHERE id = %s", "UPDATE `hot` SET `stock` = `stock` - ? WHERE `id` = ?"),
+        (
+            "SELECT COUNT(*) FROM t WHERE a LIKE CONCAT('u', %s, '%%')",
+            "SELECT COUNT ( * ) FROM `t` WHERE `a` LIKE CONCAT ( ? )",
+        ),
+    ],
+)
+def test_a_statement_is_known_again_in_its_digest(statement: str, text: str) -> None:
+    pattern = digest_pattern(statement).replace("%", ".*")
+    assert re.fullmatch(pattern, text)
+    assert not re.fullmatch(pattern, "DELETE FROM `hot` WHERE `id` = ?")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from libs.lab.accounts import Login
 from libs.lab.errors import IncidentError
 from libs.lab.schema import Service
+from libs.lab.workload import Workload
 
 _POLL_SECONDS = 0.05
 
@@ -22,6 +23,12 @@ class Target:
     administrator: Login
     service: Service
     database: str
+    workload: Workload | None = None
+    """The service's ordinary clients, where the lab runs them."""
+    source: Login | None = None
+    """The administrator's login on the primary, where the target is its replica."""
+    restart: Callable[[], None] | None = None
+    """Restarts the server and returns when it answers again, where the lab may do that."""
 
 
 @dataclass(slots=True)
@@ -33,6 +40,14 @@ class Injection:
     connection_id: int = 0
     table: str = ""
     column: str = ""
+    index: str = ""
+    statement: str = ""
+    """The statement that does it, as the client sends it, with `%s` for what varies."""
+    variable: str = ""
+    refused: tuple[str, str] = ("", "")
+    """The user and the host that the server says it refused."""
+    parts: dict[str, Injection] = field(default_factory=dict)
+    """Of several incidents at once: each by its id."""
     undo: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def stop(self) -> None:
@@ -40,7 +55,7 @@ class Injection:
         self.undo.close()
 
 
-def wait_until(came_about: Callable[[], bool], incident_id: str, *, seconds: float = 15.0) -> None:
+def wait_until(came_about: Callable[[], bool], incident_id: str, *, seconds: float = 30.0) -> None:
     """Wait until the incident can be seen. Raises IncidentError when it does not come about."""
     until = time.monotonic() + seconds
     while not came_about():
