@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import grpc
 from prometheus_client import CollectorRegistry
 
-from libs.core.clock import SystemClock
+from libs.core.clock import Clock, SystemClock
 from libs.core.watched import WatchedFile
 from libs.identity import AUDIENCE, ISSUER, TokenVerifier
 from libs.identity.principal import COORDINATOR
@@ -26,6 +26,8 @@ from services.shard.egress.step import EgressStep
 from services.shard.instances import Instances
 from services.shard.inventory import InventoryWatch
 from services.shard.servicer import DiagnosticsServicer, FleetServicer
+from services.shard.stores.archive import Archive
+from services.shard.stores.sqlite import open_sqlite
 from storex.diagnostics.v1 import diagnostics_pb2, diagnostics_pb2_grpc
 from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
 
@@ -44,11 +46,13 @@ class App(Lifecycle):
         policy: ReloadingPolicy,
         rules: Rules,
         instances: Instances,
+        archive: Archive,
         registry: CollectorRegistry,
         tracing: Tracing,
     ) -> None:
         self.server = server
         self.instances = instances
+        self.archive = archive
         self._settings = settings
         self._policy = policy
         self._rules = rules
@@ -61,6 +65,8 @@ class App(Lifecycle):
         stack.callback(self._tracing.shutdown)
         if process.metrics_port:
             stack.callback(serve_metrics(process.metrics_port, self._registry))
+        stack.push_async_callback(self.archive.close)
+        self.archive.start()
         stack.push_async_callback(self.instances.close)
         await self.instances.take_in(region)
         run_in_background(stack, self._policy.watch)
@@ -84,15 +90,21 @@ def _egress(settings: ShardSettings, policy: ReloadingPolicy, rules: Rules) -> E
     return EgressInterceptor(EgressStep(rules, Tokeniser(region, keys), policy))
 
 
+def _archive(settings: ShardSettings, clock: Clock) -> Archive:
+    path = settings.process.config.state_dir / "shards" / settings.region.name / "history.sqlite"
+    return Archive(lambda: open_sqlite(path), clock)
+
+
 def build(settings: ShardSettings) -> App:
     """Wire a shard. Raises PolicyError, ConfigError or TokenKeyError; call it on the event loop."""
     config = settings.process.config
     clock, tracing, registry = SystemClock(), Tracing("shard"), CollectorRegistry()
+    archive = _archive(settings, clock)
     policy = ReloadingPolicy(config.policy, region=settings.region.name)
     rules = _rules(settings, policy)
     in_force = {"policy": policy.in_force, "egress": lambda: (rules.version, int(bool(rules.problem)))}
     show_in_force(registry, in_force)
-    instances = Instances(clock)
+    instances = Instances(clock, archive)
     deps = InterceptorDeps(
         verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE),
         policy=policy,
@@ -110,4 +122,4 @@ def build(settings: ShardSettings) -> App:
     server = RpcServer(ServerSettings(settings.process.listen), chain, services)
     diagnostics_pb2_grpc.add_DiagnosticsServiceServicer_to_server(DiagnosticsServicer(instances), server.grpc)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetServicer(instances), server.grpc)
-    return App(settings, server, policy, rules, instances, registry, tracing)
+    return App(settings, server, policy, rules, instances, archive, registry, tracing)

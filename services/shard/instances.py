@@ -13,26 +13,35 @@ from services.shard.mysql.connection import Login
 from services.shard.mysql.executor import InstanceExecutor
 from services.shard.mysql.source import LiveSource
 from services.shard.sampler.history import History
+from services.shard.sampler.recorder import Recorder
 from services.shard.sampler.sampler import Sampler
+from services.shard.sampler.watcher import Watcher
 from services.shard.statement_texts import StatementTexts
+from services.shard.stores.archive import Archive
 from services.shard.view import InstanceView
 
 
 class Instance:
     """One database server and all that the shard keeps for it. Made on the event loop; `close` ends its work."""
 
-    def __init__(self, config: InstanceConfig, clock: Clock) -> None:
+    def __init__(self, config: InstanceConfig, clock: Clock, archive: Archive | None = None) -> None:
+        """With an archive what is sampled outlasts the process."""
         self.config = config
         self.executor = InstanceExecutor(self._login, clock)
         source, history, texts = LiveSource(self.executor, clock), History(), StatementTexts()
-        self.view = InstanceView(config.resource_name, source, history, texts, clock)
-        self.sampler = Sampler(str(config.resource_name), source, history, texts, clock)
-        self._sampling = asyncio.create_task(self.sampler.run())
+        name = str(config.resource_name)
+        self.recorder = None if archive is None else Recorder(name, archive, texts, clock)
+        self.view = InstanceView(config.resource_name, source, history, texts, clock, archive)
+        self.sampler = Sampler(name, source, history, texts, clock, self.recorder)
+        self._work = [asyncio.create_task(self.sampler.run())]
+        if self.recorder is not None:
+            self._work.append(asyncio.create_task(Watcher(source, self.recorder, clock).run()))
 
     async def close(self) -> None:
         """Stop sampling and end the sessions."""
-        self._sampling.cancel()
-        await asyncio.gather(self._sampling, return_exceptions=True)
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
         await self.executor.close()
 
     def _login(self) -> Login:
@@ -44,8 +53,9 @@ class Instance:
 class Instances:
     """The shard's instances by name: the directory that calls are authorised against, and what serves them."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, archive: Archive | None = None) -> None:
         self._clock = clock
+        self._archive = archive
         self._region: RegionConfig | None = None
         self._instances: dict[str, Instance] = {}
 
@@ -64,10 +74,10 @@ class Instances:
         for name, config in region.instances.items():
             known = self._instances.get(name)
             if known is None:
-                self._instances[name] = Instance(config, self._clock)
+                self._instances[name] = Instance(config, self._clock, self._archive)
             elif (known.config.host, known.config.port) != (config.host, config.port):
                 closing.append(known)  # another server: what was remembered of the old one is not about it
-                self._instances[name] = Instance(config, self._clock)
+                self._instances[name] = Instance(config, self._clock, self._archive)
             else:
                 known.config = config
         await asyncio.gather(*(instance.close() for instance in closing))

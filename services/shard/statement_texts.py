@@ -49,6 +49,10 @@ class StatementTexts:
                 self._by_text.setdefault(_key(normalised.text), known)
         return known
 
+    def get(self, digest: str) -> KnownStatement | None:
+        """The statement of a digest that was met before."""
+        return self._by_digest.get(digest)
+
     def of_text(self, sql: str) -> KnownStatement:
         """The statement of a text with literals."""
         normalised = normalise(sql)

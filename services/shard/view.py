@@ -13,6 +13,7 @@ from libs.core.names import ResourceName
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.sampler.history import History
 from services.shard.statement_texts import StatementTexts
+from services.shard.stores.archive import Archive
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import session_pb2
 
@@ -26,6 +27,8 @@ class InstanceView:
     history: History
     texts: StatementTexts
     clock: Clock
+    archive: Archive | None = None
+    """What outlasts the process; None where nothing does."""
 
     def observation(
         self, began: float, results: ResultSets | None = None, *limits: entity_pb2.Limit

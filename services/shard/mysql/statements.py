@@ -40,6 +40,14 @@ class Statement(Enum):
     """One row with the monitor's text in `status`."""
     DIGESTS = "digests"
     """schema_name, digest, digest_text and the counters of `DIGEST_COUNTERS`, times in picoseconds."""
+    RECENT_DIGESTS = "recent_digests"
+    """The rows of `DIGESTS` that were seen in the last `RECENT_SECONDS`."""
+    CLIENT_VERSIONS = "client_versions"
+    """connection_id, attribute, value: what clients say of their driver and version."""
+    COLUMNS = "columns"
+    """schema_name, table_name, column_name, data_type and `shape`, a number that changes with the definition."""
+    INDEXES = "indexes"
+    """schema_name, table_name, index_name, is_unique, and `column_names` in order, separated by commas."""
     REPLICA_STATUS = "replica_status"
     """A row for each replication channel."""
 
@@ -57,6 +65,9 @@ DIGEST_COUNTERS = (
 )
 """The counters of `Statement.DIGESTS`, in this order in samples."""
 
+RECENT_SECONDS = 90
+"""How far back `Statement.RECENT_DIGESTS` looks, by the server's clock."""
+
 NEEDS: dict[Statement, tuple[Feature, ...]] = {
     Statement.PROGRAMS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.SESSION_STATEMENTS: (Feature.SESSION_STATEMENTS,),
@@ -66,6 +77,8 @@ NEEDS: dict[Statement, tuple[Feature, ...]] = {
     Statement.METADATA_LOCKS: (Feature.METADATA_LOCKS,),
     Statement.INNODB_STATUS: (Feature.PROCESS_PRIVILEGE,),
     Statement.DIGESTS: (Feature.STATEMENT_DIGESTS,),
+    Statement.RECENT_DIGESTS: (Feature.STATEMENT_DIGESTS,),
+    Statement.CLIENT_VERSIONS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.REPLICA_STATUS: (Feature.REPLICATION_PRIVILEGE,),
 }
 """What each statement needs; a dialect may add to it."""
@@ -77,5 +90,7 @@ ROW_CAPS: dict[Statement, int] = {
     # Pairs grow with the square of the sessions that wait for one row.
     **dict.fromkeys((Statement.ROW_LOCK_WAITS, Statement.ROW_LOCKS, Statement.METADATA_LOCKS), 20_000),
     Statement.DIGESTS: 20_000,
+    Statement.RECENT_DIGESTS: 20_000,
+    **dict.fromkeys((Statement.CLIENT_VERSIONS, Statement.COLUMNS, Statement.INDEXES), 50_000),
 }
 """How many rows are read at most; more are a limit of the answer."""

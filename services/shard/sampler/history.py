@@ -17,8 +17,10 @@ DigestCounters = tuple[int, ...]
 KEEP_SECONDS = 900.0
 """How far back samples reach."""
 DENSE_SECONDS = 120.0
-"""Within this span every digest sample is kept; older ones are thinned to one in `SPARSE_SECONDS`."""
 SPARSE_SECONDS = 60.0
+"""Within `DENSE_SECONDS` every digest sample is kept; older ones are thinned to one in `SPARSE_SECONDS`."""
+DENSE_STATUS_SECONDS, SPARSE_STATUS_SECONDS = 300.0, 5.0
+"""The same for samples of the counters."""
 
 
 class _Sample(Protocol):
@@ -99,11 +101,12 @@ class History:
         if self.status and sample.values.get("Uptime", 0.0) < self.status[-1].values.get("Uptime", 0.0):
             self.status.clear()  # the server was restarted: its counters began again
         _append(self.status, sample, sample.at - KEEP_SECONDS)
+        self.status = _thinned(self.status, sample.at - DENSE_STATUS_SECONDS, SPARSE_STATUS_SECONDS)
 
     def add_digests(self, sample: DigestSample) -> None:
         """Append a digest sample, and thin those that have grown old."""
         _append(self.digests, sample, sample.at - KEEP_SECONDS)
-        self._thin_digests(sample.at - DENSE_SECONDS)
+        self.digests = _thinned(self.digests, sample.at - DENSE_SECONDS, SPARSE_SECONDS)
 
     def add_connections(self, sample: ConnectionSample) -> None:
         """Append a sample of connections by owner."""
@@ -139,13 +142,6 @@ class History:
         """The newest sample of connections at least `window` seconds before `at`, or else the oldest there is."""
         return _before(self.connections, at - window)
 
-    def _thin_digests(self, dense_from: float) -> None:
-        kept: deque[DigestSample] = deque()
-        for sample in self.digests:
-            if sample.at >= dense_from or not kept or sample.at - kept[-1].at >= SPARSE_SECONDS:
-                kept.append(sample)
-        self.digests = kept
-
 
 _CLOCK_STEP = 1.5
 """Servers tell idle time in whole seconds, some of them."""
@@ -155,6 +151,14 @@ def _append(ring: deque[S], sample: S, oldest: float) -> None:
     ring.append(sample)
     while ring[0].at < oldest:
         ring.popleft()
+
+
+def _thinned(ring: deque[S], dense_from: float, apart: float) -> deque[S]:
+    kept: deque[S] = deque()
+    for sample in ring:
+        if sample.at >= dense_from or not kept or sample.at - kept[-1].at >= apart:
+            kept.append(sample)
+    return kept
 
 
 def _before(ring: deque[S], at: float) -> S | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 from dataclasses import dataclass
 
 from libs.core.clock import Clock
@@ -12,7 +13,7 @@ from libs.core.errors import Reason, StorexError
 from services.shard.digest_window import cumulative
 from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets, Source
-from services.shard.mysql.statements import Statement
+from services.shard.mysql.statements import RECENT_SECONDS, Statement
 from services.shard.sampler.history import (
     ActivitySample,
     ConnectionSample,
@@ -22,6 +23,8 @@ from services.shard.sampler.history import (
     RunningStatement,
     StatusSample,
 )
+from services.shard.sampler.metrics import STATUS_VARIABLES
+from services.shard.sampler.recorder import Recorder
 from services.shard.sessions import IDLE, host_without_port, programs_of
 from services.shard.statement_texts import StatementTexts
 from services.shard.view import real, text, whole
@@ -37,24 +40,9 @@ RETRY_SECONDS = (1.0, 10.0)
 """Shortest and longest pause after a failure."""
 
 OWN_PROGRAM = "storex"
-SAMPLED_STATUS = frozenset(
-    {
-        "Uptime",
-        "Questions",
-        "Threads_connected",
-        "Threads_running",
-        "Connections",
-        "Aborted_clients",
-        "Connection_errors_max_connections",
-        "Innodb_buffer_pool_read_requests",
-        "Innodb_buffer_pool_reads",
-        "Innodb_row_lock_current_waits",
-        "Innodb_row_lock_waits",
-        "Innodb_row_lock_time",
-        "Innodb_history_list_length",
-    }
-)
-"""The counters that are kept; all of them would cost a hundred times the memory."""
+FULL_DIGESTS_SECONDS = 300.0
+"""How often all digests are read, not only those that were seen lately: the engine drops some, or all."""
+_LOCK_STATES = re.compile(r"\block", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -70,13 +58,24 @@ class Seen:
 class Sampler:
     """Fills a history; `run` goes on until it is cancelled."""
 
-    def __init__(self, name: str, source: Source, history: History, texts: StatementTexts, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        history: History,
+        texts: StatementTexts,
+        clock: Clock,
+        recorder: Recorder | None = None,
+    ) -> None:
+        """Without a recorder nothing outlasts the process."""
         self._name = name
         self._source = source
         self._history = history
         self._texts = texts
         self._clock = clock
+        self._recorder = recorder
         self._next_digests = 0.0
+        self._next_full_digests = 0.0
         self.seen = Seen()
 
     async def run(self) -> None:
@@ -112,34 +111,47 @@ class Sampler:
         self.seen.failure = None
         if results.has(Statement.REPLICA_STATUS):
             self.seen.is_replica = bool(results.rows(Statement.REPLICA_STATUS))
-        self._add_status(at, results)
-        self._add_sessions(at, results)
+        status = self._add_status(at, results)
+        figures = self._add_sessions(at, results)
+        if self._recorder is not None:
+            self._recorder.sampled(at, status, figures, results.capabilities.version)
         if at >= self._next_digests:
             await self._sample_digests()
 
     async def _sample_digests(self) -> None:
         began = self._clock.monotonic()
-        results = await self._source.read(Statement.DIGESTS)
+        before = self._history.digests[-1] if self._history.digests else None
+        full = before is None or began >= self._next_full_digests or began - before.at > RECENT_SECONDS - 30.0
+        statement = Statement.DIGESTS if full else Statement.RECENT_DIGESTS
+        results = await self._source.read(statement)
         at = self._clock.monotonic()
         shortest, longest = DIGEST_SECONDS
         self._next_digests = at + min(longest, max(shortest, (at - began) / DIGEST_SHARE))
-        if results.has(Statement.DIGESTS):
-            rows = results.rows(Statement.DIGESTS)
-            before = self._history.digests[-1].counters if self._history.digests else {}
-            self._history.add_digests(DigestSample(at, cumulative(rows, before)))
-            for row in rows:
-                if row["digest"] is not None:
-                    self._texts.of_engine(text(row["digest"]), text(row["digest_text"]))
+        if not results.has(statement):
+            return
+        if full:
+            self._next_full_digests = began + FULL_DIGESTS_SECONDS
+        rows = results.rows(statement)
+        for row in rows:
+            if row["digest"] is not None:
+                self._texts.of_engine(text(row["digest"]), text(row["digest_text"]))
+        known = {} if before is None else before.counters
+        counters = cumulative(rows, known) if full else {**known, **cumulative(rows, known)}
+        sample = DigestSample(at, counters)
+        self._history.add_digests(sample)
+        if self._recorder is not None:
+            self._recorder.worked(sample)
 
-    def _add_status(self, at: float, results: ResultSets) -> None:
+    def _add_status(self, at: float, results: ResultSets) -> dict[str, float]:
         values = {
             text(row["variable_name"]): real(row["value"])
             for row in results.rows(Statement.GLOBAL_STATUS)
-            if row["variable_name"] in SAMPLED_STATUS
+            if row["variable_name"] in STATUS_VARIABLES
         }
         self._history.add_status(StatusSample(at, values))
+        return values
 
-    def _add_sessions(self, at: float, results: ResultSets) -> None:
+    def _add_sessions(self, at: float, results: ResultSets) -> dict[str, float]:
         programs = programs_of(results)
         counts: dict[Owner, int] = {}
         tracked: list[tuple[int, Owner, bool, float]] = []
@@ -154,6 +166,15 @@ class Sampler:
         self._history.add_connections(ConnectionSample(at, counts))
         self._history.track(at, tracked)
         self._history.add_activity(ActivitySample(at, tuple(running)))
+        if not results.has(Statement.PROCESSES):
+            return {}
+        return {
+            "sessions_idle": float(sum(idle for _, _, idle, _ in tracked)),
+            "sessions_waiting_for_locks": float(
+                sum(_LOCK_STATES.search(text(row["state"])) is not None for row in results.rows(Statement.PROCESSES))
+            ),
+            "longest_statement": max((statement.seconds for statement in running), default=0.0),
+        }
 
     def _running(self, connection_id: int, row: Row) -> RunningStatement:
         known = self._texts.of_text(text(row["info"]))

@@ -59,11 +59,36 @@ async def test_digests_are_read_more_seldom_and_what_rests_is_shared() -> None:
     await sampler.sample()
     assert len(history.digests) == 1
     clock.seconds += 1.5
-    source.rows[Statement.DIGESTS] = [digest("a", 6), digest("b", 9)]
+    source.rows[Statement.RECENT_DIGESTS] = [digest("a", 6)]
     await sampler.sample()
     first, second = history.digests
     assert second.counters[("orders", "a")][0] == 6
     assert second.counters[("orders", "b")] is first.counters[("orders", "b")]
+
+
+async def test_all_digests_are_read_again_after_a_while_for_the_engine_drops_some() -> None:
+    clock, source = ManualClock(), RecordedSource({**ROWS, Statement.RECENT_DIGESTS: []})
+    sampler, history = sampler_of(source, clock)
+    await sampler.sample()
+    source.rows[Statement.DIGESTS] = [digest("b", 9)]
+    for _ in range(20):
+        clock.seconds += 10.0
+        await sampler.sample()
+    assert set(history.digests[-1].counters) == {("orders", "a"), ("orders", "b")}
+    for _ in range(12):
+        clock.seconds += 10.0
+        await sampler.sample()
+    assert set(history.digests[-1].counters) == {("orders", "b")}
+
+
+async def test_after_a_pause_all_digests_are_read() -> None:
+    clock, source = ManualClock(), RecordedSource({**ROWS, Statement.RECENT_DIGESTS: []})
+    sampler, history = sampler_of(source, clock)
+    await sampler.sample()
+    source.rows[Statement.DIGESTS] = [digest("a", 70), digest("b", 9)]
+    clock.seconds += 100.0
+    await sampler.sample()
+    assert history.digests[-1].counters[("orders", "a")][0] == 70
 
 
 async def test_sampling_goes_on_after_failures_of_any_kind() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from services.shard.mysql.features import Capabilities, Feature
-from services.shard.mysql.statements import NEEDS, ROW_CAPS, Statement
+from services.shard.mysql.statements import NEEDS, RECENT_SECONDS, ROW_CAPS, Statement
 
 Sql = str | Callable[[Capabilities], str]
 """A statement's text, or how to choose it by what the server offers."""
@@ -51,6 +51,14 @@ COMMON_SESSION_SETTINGS = (
     "SET SESSION time_zone = '+00:00', SESSION wait_timeout = 120, SESSION net_write_timeout = 10",
 )
 
+_DIGESTS = (
+    "SELECT schema_name, digest, LEFT(digest_text, 1024) AS digest_text, count_star AS calls,"
+    " sum_timer_wait AS total_picoseconds, sum_lock_time AS lock_picoseconds, sum_errors AS errors,"
+    " sum_rows_affected AS rows_affected, sum_rows_sent AS rows_sent, sum_rows_examined AS rows_examined,"
+    " sum_created_tmp_disk_tables AS temp_disk_tables, sum_no_index_used AS no_index_used"
+    " FROM performance_schema.events_statements_summary_by_digest"
+)
+
 COMMON_STATEMENTS: dict[Statement, Sql] = {
     Statement.GLOBAL_STATUS: "SHOW GLOBAL STATUS",
     Statement.GLOBAL_VARIABLES: "SHOW GLOBAL VARIABLES",
@@ -84,12 +92,26 @@ COMMON_STATEMENTS: dict[Statement, Sql] = {
         " JOIN performance_schema.threads t ON t.thread_id = l.owner_thread_id"
         " WHERE t.processlist_id IS NOT NULL"
     ),
-    Statement.DIGESTS: (
-        "SELECT schema_name, digest, LEFT(digest_text, 1024) AS digest_text, count_star AS calls,"
-        " sum_timer_wait AS total_picoseconds, sum_lock_time AS lock_picoseconds, sum_errors AS errors,"
-        " sum_rows_affected AS rows_affected, sum_rows_sent AS rows_sent, sum_rows_examined AS rows_examined,"
-        " sum_created_tmp_disk_tables AS temp_disk_tables, sum_no_index_used AS no_index_used"
-        " FROM performance_schema.events_statements_summary_by_digest"
+    Statement.DIGESTS: _DIGESTS,
+    Statement.RECENT_DIGESTS: f"{_DIGESTS} WHERE last_seen >= NOW(6) - INTERVAL {RECENT_SECONDS} SECOND",
+    Statement.CLIENT_VERSIONS: (
+        "SELECT processlist_id AS connection_id, attr_name AS attribute, attr_value AS value"
+        " FROM performance_schema.session_connect_attrs"
+        " WHERE attr_name IN ('_client_name', '_client_version', 'program_version')"
+    ),
+    # A column's type and default may hold values of an ENUM: what leaves the server is a number made of them.
+    Statement.COLUMNS: (
+        "SELECT table_schema AS schema_name, table_name AS table_name, column_name AS column_name,"
+        " data_type AS data_type, CRC32(CONCAT_WS('|', column_type, is_nullable, column_default, extra)) AS shape"
+        " FROM information_schema.columns"
+        " WHERE table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
+    ),
+    Statement.INDEXES: (
+        "SELECT table_schema AS schema_name, table_name AS table_name, index_name AS index_name,"
+        " MAX(non_unique) = 0 AS is_unique, GROUP_CONCAT(column_name ORDER BY seq_in_index) AS column_names"
+        " FROM information_schema.statistics"
+        " WHERE table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
+        " GROUP BY table_schema, table_name, index_name"
     ),
 }
 
