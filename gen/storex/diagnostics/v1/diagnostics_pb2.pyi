@@ -316,6 +316,7 @@ class LockWaiter(_message.Message):
     REQUESTED_MODE_FIELD_NUMBER: _builtins.int
     HELD_MODE_FIELD_NUMBER: _builtins.int
     WAIT_SECONDS_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
     blocking_connection_id: _builtins.int
     """The connection that it waits for."""
     root_connection_id: _builtins.int
@@ -334,6 +335,8 @@ class LockWaiter(_message.Message):
     """The mode that is held."""
     wait_seconds: _builtins.float
     """For how long it has waited, in seconds."""
+    record: _builtins.str
+    """The record that it waits for, by its place on disk (space, page and heap number): the same text is the same row."""
     @_builtins.property
     def session(self) -> _session_pb2.Session:
         """The session that waits."""
@@ -351,10 +354,11 @@ class LockWaiter(_message.Message):
         requested_mode: _builtins.str = ...,
         held_mode: _builtins.str = ...,
         wait_seconds: _builtins.float = ...,
+        record: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocking_connection_id", b"blocking_connection_id", "depth", b"depth", "held_mode", b"held_mode", "index", b"index", "kind", b"kind", "requested_mode", b"requested_mode", "root_connection_id", b"root_connection_id", "session", b"session", "table", b"table", "wait_seconds", b"wait_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocking_connection_id", b"blocking_connection_id", "depth", b"depth", "held_mode", b"held_mode", "index", b"index", "kind", b"kind", "record", b"record", "requested_mode", b"requested_mode", "root_connection_id", b"root_connection_id", "session", b"session", "table", b"table", "wait_seconds", b"wait_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -391,6 +395,18 @@ class GetLockWaitsResponse(_message.Message):
     OBSERVATION_FIELD_NUMBER: _builtins.int
     HOLDERS_FIELD_NUMBER: _builtins.int
     WAITERS_FIELD_NUMBER: _builtins.int
+    WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
+    ROW_LOCK_WAITS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    AVERAGE_ROW_LOCK_WAIT_SECONDS_FIELD_NUMBER: _builtins.int
+    ROW_LOCK_LOAD_FIELD_NUMBER: _builtins.int
+    window_seconds: _builtins.float
+    """The span that the figures below were measured over, in seconds; 0 when there is no sample yet."""
+    row_lock_waits_per_second: _builtins.float
+    """Row-lock waits that began, a second."""
+    average_row_lock_wait_seconds: _builtins.float
+    """How long a row-lock wait lasted on average, in seconds, of those that ended."""
+    row_lock_load: _builtins.float
+    """Sessions that waited for row locks on average, by the waits that ended: near 0 where everybody waits for one holder."""
     @_builtins.property
     def observation(self) -> _session_pb2.Observation:
         """Where and when this was read."""
@@ -409,10 +425,14 @@ class GetLockWaitsResponse(_message.Message):
         observation: _session_pb2.Observation | None = ...,
         holders: _abc.Iterable[Global___LockHolder] | None = ...,
         waiters: _abc.Iterable[Global___LockWaiter] | None = ...,
+        window_seconds: _builtins.float = ...,
+        row_lock_waits_per_second: _builtins.float = ...,
+        average_row_lock_wait_seconds: _builtins.float = ...,
+        row_lock_load: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["observation", b"observation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holders", b"holders", "observation", b"observation", "waiters", b"waiters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_row_lock_wait_seconds", b"average_row_lock_wait_seconds", "holders", b"holders", "observation", b"observation", "row_lock_load", b"row_lock_load", "row_lock_waits_per_second", b"row_lock_waits_per_second", "waiters", b"waiters", "window_seconds", b"window_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -615,6 +635,9 @@ class GetInnodbStatusResponse(_message.Message):
     UPDATES_PER_SECOND_FIELD_NUMBER: _builtins.int
     DELETES_PER_SECOND_FIELD_NUMBER: _builtins.int
     READS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    DEADLOCKS_FIELD_NUMBER: _builtins.int
+    DEADLOCKS_IN_WINDOW_FIELD_NUMBER: _builtins.int
+    WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
     history_list_length: _builtins.int
     """Length of the history list."""
     log_sequence_number: _builtins.int
@@ -649,6 +672,12 @@ class GetInnodbStatusResponse(_message.Message):
     """Rows deleted a second."""
     reads_per_second: _builtins.float
     """Rows read a second."""
+    deadlocks: _builtins.int
+    """Deadlocks since the server started."""
+    deadlocks_in_window: _builtins.int
+    """Deadlocks within the sampled window."""
+    window_seconds: _builtins.float
+    """The span of the sampled window, in seconds; 0 when there is no sample yet."""
     @_builtins.property
     def observation(self) -> _session_pb2.Observation:
         """Where and when this was read."""
@@ -679,10 +708,13 @@ class GetInnodbStatusResponse(_message.Message):
         updates_per_second: _builtins.float = ...,
         deletes_per_second: _builtins.float = ...,
         reads_per_second: _builtins.float = ...,
+        deadlocks: _builtins.int = ...,
+        deadlocks_in_window: _builtins.int = ...,
+        window_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_deadlock", b"last_deadlock", "observation", b"observation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_transactions", b"active_transactions", "buffer_pool_pages", b"buffer_pool_pages", "checkpoint_age", b"checkpoint_age", "deletes_per_second", b"deletes_per_second", "dirty_pages", b"dirty_pages", "free_pages", b"free_pages", "history_list_length", b"history_list_length", "inserts_per_second", b"inserts_per_second", "last_checkpoint", b"last_checkpoint", "last_deadlock", b"last_deadlock", "log_sequence_number", b"log_sequence_number", "observation", b"observation", "pending_reads", b"pending_reads", "queries_inside", b"queries_inside", "queries_queued", b"queries_queued", "read_views", b"read_views", "reads_per_second", b"reads_per_second", "row_lock_waits", b"row_lock_waits", "updates_per_second", b"updates_per_second"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_transactions", b"active_transactions", "buffer_pool_pages", b"buffer_pool_pages", "checkpoint_age", b"checkpoint_age", "deadlocks", b"deadlocks", "deadlocks_in_window", b"deadlocks_in_window", "deletes_per_second", b"deletes_per_second", "dirty_pages", b"dirty_pages", "free_pages", b"free_pages", "history_list_length", b"history_list_length", "inserts_per_second", b"inserts_per_second", "last_checkpoint", b"last_checkpoint", "last_deadlock", b"last_deadlock", "log_sequence_number", b"log_sequence_number", "observation", b"observation", "pending_reads", b"pending_reads", "queries_inside", b"queries_inside", "queries_queued", b"queries_queued", "read_views", b"read_views", "reads_per_second", b"reads_per_second", "row_lock_waits", b"row_lock_waits", "updates_per_second", b"updates_per_second", "window_seconds", b"window_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -725,6 +757,80 @@ class ListTopQueriesRequest(_message.Message):
 Global___ListTopQueriesRequest: _TypeAlias = ListTopQueriesRequest  # noqa: Y015
 
 @_typing.final
+class CallCost(_message.Message):
+    """What a call of a statement cost on average over a span of time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLS_FIELD_NUMBER: _builtins.int
+    AVERAGE_SECONDS_FIELD_NUMBER: _builtins.int
+    ROWS_EXAMINED_FIELD_NUMBER: _builtins.int
+    ROWS_RETURNED_FIELD_NUMBER: _builtins.int
+    UNINDEXED_SHARE_FIELD_NUMBER: _builtins.int
+    calls: _builtins.int
+    """Calls in the span."""
+    average_seconds: _builtins.float
+    """Average time of a call, in seconds."""
+    rows_examined: _builtins.float
+    """Rows read a call."""
+    rows_returned: _builtins.float
+    """Rows returned or changed a call."""
+    unindexed_share: _builtins.float
+    """Share of the calls that read a table whole or used no index, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        calls: _builtins.int = ...,
+        average_seconds: _builtins.float = ...,
+        rows_examined: _builtins.float = ...,
+        rows_returned: _builtins.float = ...,
+        unindexed_share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_seconds", b"average_seconds", "calls", b"calls", "rows_examined", b"rows_examined", "rows_returned", b"rows_returned", "unindexed_share", b"unindexed_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallCost: _TypeAlias = CallCost  # noqa: Y015
+
+@_typing.final
+class WorkChange(_message.Message):
+    """A statement before and after the moment at which the rows that it reads a call changed most."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """The first sample after the change, as far as samples tell."""
+
+    @_builtins.property
+    def before(self) -> Global___CallCost:
+        """All that the engine counted before."""
+
+    @_builtins.property
+    def after(self) -> Global___CallCost:
+        """From then on."""
+
+    def __init__(
+        self,
+        *,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+        before: Global___CallCost | None = ...,
+        after: Global___CallCost | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "changed_at", b"changed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "changed_at", b"changed_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkChange: _TypeAlias = WorkChange  # noqa: Y015
+
+@_typing.final
 class QueryStats(_message.Message):
     """One statement's work over a window."""
 
@@ -745,6 +851,11 @@ class QueryStats(_message.Message):
     TEMP_DISK_TABLES_FIELD_NUMBER: _builtins.int
     ERRORS_FIELD_NUMBER: _builtins.int
     LOCK_SECONDS_FIELD_NUMBER: _builtins.int
+    TEMP_TABLES_FIELD_NUMBER: _builtins.int
+    SORT_MERGE_PASSES_FIELD_NUMBER: _builtins.int
+    FULL_JOINS_FIELD_NUMBER: _builtins.int
+    FULL_SCANS_FIELD_NUMBER: _builtins.int
+    WORK_CHANGE_FIELD_NUMBER: _builtins.int
     schema: _builtins.str
     """The default schema that it ran in."""
     calls: _builtins.int
@@ -771,6 +882,14 @@ class QueryStats(_message.Message):
     """Calls that failed."""
     lock_seconds: _builtins.float
     """Seconds that it waited for locks at server level."""
+    temp_tables: _builtins.int
+    """Internal temporary tables, on disk or in memory."""
+    sort_merge_passes: _builtins.int
+    """Passes that sorts made over files, because their memory did not do."""
+    full_joins: _builtins.int
+    """Joins that read a table whole for each row of another."""
+    full_scans: _builtins.int
+    """Calls that read their first table, or an index of it, whole."""
     @_builtins.property
     def statement(self) -> _session_pb2.Statement:
         """The statement."""
@@ -778,6 +897,10 @@ class QueryStats(_message.Message):
     @_builtins.property
     def tables(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The tables in its text, as `schema.table` where the schema is known."""
+
+    @_builtins.property
+    def work_change(self) -> Global___WorkChange:
+        """The moment at which the rows that it reads a call changed most; unset where too little is known of before."""
 
     def __init__(
         self,
@@ -797,10 +920,15 @@ class QueryStats(_message.Message):
         temp_disk_tables: _builtins.int = ...,
         errors: _builtins.int = ...,
         lock_seconds: _builtins.float = ...,
+        temp_tables: _builtins.int = ...,
+        sort_merge_passes: _builtins.int = ...,
+        full_joins: _builtins.int = ...,
+        full_scans: _builtins.int = ...,
+        work_change: Global___WorkChange | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement", "work_change", b"work_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_seconds", b"average_seconds", "calls", b"calls", "calls_per_second", b"calls_per_second", "errors", b"errors", "load", b"load", "lock_seconds", b"lock_seconds", "no_index_used", b"no_index_used", "rows_affected", b"rows_affected", "rows_examined", b"rows_examined", "rows_sent", b"rows_sent", "schema", b"schema", "statement", b"statement", "tables", b"tables", "temp_disk_tables", b"temp_disk_tables", "total_seconds", b"total_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_seconds", b"average_seconds", "calls", b"calls", "calls_per_second", b"calls_per_second", "errors", b"errors", "full_joins", b"full_joins", "full_scans", b"full_scans", "load", b"load", "lock_seconds", b"lock_seconds", "no_index_used", b"no_index_used", "rows_affected", b"rows_affected", "rows_examined", b"rows_examined", "rows_sent", b"rows_sent", "schema", b"schema", "sort_merge_passes", b"sort_merge_passes", "statement", b"statement", "tables", b"tables", "temp_disk_tables", b"temp_disk_tables", "temp_tables", b"temp_tables", "total_seconds", b"total_seconds", "work_change", b"work_change"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -981,6 +1109,158 @@ class GetConnectionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetConnectionsResponse: _TypeAlias = GetConnectionsResponse  # noqa: Y015
+
+@_typing.final
+class GetTrafficRequest(_message.Message):
+    """Asks for traffic."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`regions/{region}/instances/{instance}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTrafficRequest: _TypeAlias = GetTrafficRequest  # noqa: Y015
+
+@_typing.final
+class TrafficGroup(_message.Message):
+    """The statements of one client."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    STATEMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    EARLIER_STATEMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    EARLIER_SECONDS_FIELD_NUMBER: _builtins.int
+    EARLIER_CONNECTIONS_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    """The database account."""
+    host: _builtins.str
+    """The client host, without the port."""
+    program: _builtins.str
+    """The client program."""
+    connections: _builtins.int
+    """Its connections."""
+    statements_per_second: _builtins.float
+    """Statements a second, now."""
+    earlier_statements_per_second: _builtins.float
+    """The most that it sent a second before, leaving out the highest tenth of the time; 0 when it was not there."""
+    earlier_seconds: _builtins.float
+    """For how long it was watched before, in seconds."""
+    earlier_connections: _builtins.int
+    """Its connections at the end of that time."""
+    def __init__(
+        self,
+        *,
+        user: _builtins.str = ...,
+        host: _builtins.str = ...,
+        program: _builtins.str = ...,
+        connections: _builtins.int = ...,
+        statements_per_second: _builtins.float = ...,
+        earlier_statements_per_second: _builtins.float = ...,
+        earlier_seconds: _builtins.float = ...,
+        earlier_connections: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "earlier_connections", b"earlier_connections", "earlier_seconds", b"earlier_seconds", "earlier_statements_per_second", b"earlier_statements_per_second", "host", b"host", "program", b"program", "statements_per_second", b"statements_per_second", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrafficGroup: _TypeAlias = TrafficGroup  # noqa: Y015
+
+@_typing.final
+class DigestTraffic(_message.Message):
+    """How often one statement is sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    CALLS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    EARLIER_CALLS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    calls_per_second: _builtins.float
+    """Calls a second, now."""
+    earlier_calls_per_second: _builtins.float
+    """Calls a second, before."""
+    @_builtins.property
+    def statement(self) -> _session_pb2.Statement:
+        """The statement."""
+
+    def __init__(
+        self,
+        *,
+        statement: _session_pb2.Statement | None = ...,
+        calls_per_second: _builtins.float = ...,
+        earlier_calls_per_second: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls_per_second", b"calls_per_second", "earlier_calls_per_second", b"earlier_calls_per_second", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DigestTraffic: _TypeAlias = DigestTraffic  # noqa: Y015
+
+@_typing.final
+class GetTrafficResponse(_message.Message):
+    """Traffic by client and by statement, what grew most first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBSERVATION_FIELD_NUMBER: _builtins.int
+    WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
+    STATEMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    EARLIER_STATEMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
+    window_seconds: _builtins.float
+    """The span that "now" stands for, in seconds; 0 when there is no sample yet."""
+    statements_per_second: _builtins.float
+    """Statements a second, now."""
+    earlier_statements_per_second: _builtins.float
+    """The median of statements a second before, as far as was sampled."""
+    @_builtins.property
+    def observation(self) -> _session_pb2.Observation:
+        """Where and when this was read."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrafficGroup]:
+        """By client."""
+
+    @_builtins.property
+    def digests(self) -> _containers.RepeatedCompositeFieldContainer[Global___DigestTraffic]:
+        """By statement, those that grew most."""
+
+    def __init__(
+        self,
+        *,
+        observation: _session_pb2.Observation | None = ...,
+        window_seconds: _builtins.float = ...,
+        statements_per_second: _builtins.float = ...,
+        earlier_statements_per_second: _builtins.float = ...,
+        groups: _abc.Iterable[Global___TrafficGroup] | None = ...,
+        digests: _abc.Iterable[Global___DigestTraffic] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["observation", b"observation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digests", b"digests", "earlier_statements_per_second", b"earlier_statements_per_second", "groups", b"groups", "observation", b"observation", "statements_per_second", b"statements_per_second", "window_seconds", b"window_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTrafficResponse: _TypeAlias = GetTrafficResponse  # noqa: Y015
 
 @_typing.final
 class ListVariablesRequest(_message.Message):
