@@ -17,6 +17,7 @@ RESULTS = Path("bench/results.jsonl")
 BENCHES = {
     "relay": "a call through the coordinator against a direct call to the shard",
     "question": "seconds from question to report",
+    "hidden": "a refusal of what is hidden against one of what is not there",
     "policy": "policy decisions, cached and not, and reload",
 }
 """Each is a module of this package with `run() -> list[Row]`."""
