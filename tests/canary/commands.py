@@ -45,7 +45,10 @@ def _leaves(command: Any, words: str) -> Iterator[tuple[str, Any]]:
 
 
 def lines_for(words: str, command: Any, user: str, *, thorough: bool) -> Iterator[list[str]]:
-    """Command lines of one command: every value of its arguments, plain and with each of its switches."""
+    """Command lines of one command: every value of its arguments, plain and with each of its switches.
+
+    If not thorough, each first argument once, and either plain or as JSON, by the user.
+    """
     needed = [argument for argument in command.params if argument.param_type_name == "argument" and argument.required]
     optional = [entry for entry in command.params if entry.param_type_name == "argument" and entry.name in _VALUES]
     arguments = [entry for entry in command.params if entry in needed or entry in optional]
@@ -53,7 +56,7 @@ def lines_for(words: str, command: Any, user: str, *, thorough: bool) -> Iterato
     takes_user = ["--as", user] if any("--as" in entry.opts for entry in command.params) else []
     choices = list(itertools.product(*(_VALUES[str(entry.name)] for entry in arguments)))
     for chosen in choices if thorough or len(arguments) < 2 or "collector" in words else _distinct(choices):
-        for switch in ["", *switches] if thorough else ["", "--json"]:
+        for switch in ["", *switches] if thorough else ["--json" if user == "oncall" else ""]:
             yield [*words.split(), *chosen, *takes_user, *([switch] if switch else [])]
 
 

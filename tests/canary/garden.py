@@ -31,7 +31,12 @@ from tests.integration.llm.scripted_server import ScriptedEndpoint, calls, endpo
 
 REGION, DOMAIN, TEAM = "eu-west-1", "gdpr", "shop"
 INSTANCE = f"regions/{REGION}/instances/shop-1"
+AT_HOME = f"shards/{REGION}/"
+"""Where the region keeps its own records, below the state directory."""
 REFUSED = customer("refusal")
+
+
+_SQLITE = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +79,21 @@ class Garden:
 
     def kept(self) -> dict[str, bytes]:
         """Everything that the mesh wrote or shows about itself, by where it was found: files, tables, metrics."""
-        files = [path for path in self.state_dir.rglob("*") if path.is_file()]
-        found = {str(path.relative_to(self.state_dir)): path.read_bytes() for path in files}
-        for path in files:
-            if path.suffix == ".db":
-                # Long values are split over pages of the file: they are whole only in the tables.
-                found[f"{path.name} (tables)"] = b"\n".join(table_rows(path))
+        found: dict[str, bytes] = {}
+        for path in self.state_dir.rglob("*"):
+            if path.is_file():
+                place, content = str(path.relative_to(self.state_dir)), path.read_bytes()
+                # Long values are split over pages of a database's file: they are whole only in its tables.
+                rows = table_rows(path) if content.startswith(_SQLITE) else []
+                found[place] = b"\n".join([content, *rows])
         for service in self.mesh["services"]:
             with urllib.request.urlopen(f"http://{service['metrics']}/metrics", timeout=10) as page:
                 found[f"metrics of {service['name']}"] = page.read()
         return found
 
     def sessions_kept(self) -> set[bytes]:
-        """The rows of every database that the mesh keeps."""
-        return {row for path in self.state_dir.rglob("*.db") for row in table_rows(path)}
+        """The rows of every database that the agent keeps."""
+        return {row for path in (self.state_dir / "agent").rglob("*.db") for row in table_rows(path)}
 
 
 def table_rows(path: Path) -> list[bytes]:
