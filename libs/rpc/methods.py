@@ -13,6 +13,7 @@ from storex.agent.v1 import agent_pb2
 from storex.common.v1 import error_pb2, options_pb2
 from storex.diagnostics.v1 import diagnostics_pb2
 from storex.fleet.v1 import fleet_pb2
+from storex.history.v1 import history_pb2
 
 REGION_ERROR_FIELD = 15
 """Number of the field `region_error` in every streamed response of a method that takes wildcards."""
@@ -102,6 +103,7 @@ def _method_info(method: MethodDescriptor) -> MethodInfo | None:
 METHODS = MethodTable.from_descriptors(
     fleet_pb2.DESCRIPTOR,
     diagnostics_pb2.DESCRIPTOR,
+    history_pb2.DESCRIPTOR,
     agent_pb2.DESCRIPTOR,
 )
 """Every method of Storex. A new service is one more line here."""

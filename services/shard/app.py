@@ -23,6 +23,7 @@ from services.shard.config import ShardSettings
 from services.shard.egress.interceptor import EgressInterceptor
 from services.shard.egress.rules import BuiltInRules, EgressRules, watch_rules
 from services.shard.egress.step import EgressStep
+from services.shard.history.servicer import HistoryServicer
 from services.shard.instances import Instances
 from services.shard.inventory import InventoryWatch
 from services.shard.servicer import DiagnosticsServicer, FleetServicer
@@ -30,6 +31,7 @@ from services.shard.stores.archive import Archive
 from services.shard.stores.sqlite import open_sqlite
 from storex.diagnostics.v1 import diagnostics_pb2, diagnostics_pb2_grpc
 from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
+from storex.history.v1 import history_pb2, history_pb2_grpc
 
 DRAIN_SECONDS = 3.0
 
@@ -118,8 +120,10 @@ def build(settings: ShardSettings) -> App:
     services = [
         diagnostics_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"].full_name,
         fleet_pb2.DESCRIPTOR.services_by_name["FleetService"].full_name,
+        history_pb2.DESCRIPTOR.services_by_name["HistoryService"].full_name,
     ]
     server = RpcServer(ServerSettings(settings.process.listen), chain, services)
     diagnostics_pb2_grpc.add_DiagnosticsServiceServicer_to_server(DiagnosticsServicer(instances), server.grpc)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetServicer(instances), server.grpc)
+    history_pb2_grpc.add_HistoryServiceServicer_to_server(HistoryServicer(instances), server.grpc)
     return App(settings, server, policy, rules, instances, archive, registry, tracing)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from libs.config import InstanceConfig, RegionConfig
 from libs.core.clock import Clock
-from libs.core.names import WILDCARD, ResourceName
+from libs.core.errors import Reason, StorexError
+from libs.core.names import WILDCARD, ResourceName, parse_name
 from libs.core.resources import Resource
 from services.shard.mysql.connection import Login
 from services.shard.mysql.executor import InstanceExecutor
@@ -90,6 +91,13 @@ class Instances:
     def get(self, name: ResourceName) -> Instance | None:
         """The instance of that name."""
         return self._instances.get(name.instance or "") if name.region == self.region.name else None
+
+    def named(self, name: str) -> Instance:
+        """The instance of that resource name. Raises StorexError RESOURCE_NOT_FOUND, NAME_INVALID."""
+        found = self.get(parse_name(name))
+        if found is None:
+            raise StorexError(Reason.RESOURCE_NOT_FOUND)
+        return found
 
     def instance(self, name: ResourceName) -> Resource | None:
         """What policy knows of the instance of that name; see ResourceDirectory."""

@@ -99,11 +99,7 @@ class Recorder:
         dated = self._follow(self._dating.now())
         work, statements, changes = self._work.next(sample, dated.at)
         if work is not None:
-            self._archive.put(
-                Batch(
-                    self.name, work=(work,) if work.done else (), statements=tuple(statements), changes=tuple(changes)
-                )
-            )
+            self._archive.put(Batch(self.name, work=(work,), statements=tuple(statements), changes=tuple(changes)))
 
     def changed(self, changes: Iterable[Change], states: Mapping[str, State]) -> None:
         """Changes together with the states that they lead to: both are kept, or neither."""

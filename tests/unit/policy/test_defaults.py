@@ -12,10 +12,12 @@ VIEWER = user("vera", teams=("payments",), roles=("viewer",))
 ON_CALL = user("olaf", teams=("payments",), roles=("on-call",))
 DBA = user("dora", roles=("dba",))
 NOBODY = user("nick", teams=("payments",))
+DEPLOYER = user("ci", teams=("payments",), roles=("deployer",))
 AGENT, COORDINATOR, JUDGE = service("agent"), service("coordinator"), service("judge")
 FOREIGN = resource(team="search", instance="search-1")
 
-READ = ("fleet.read", "diagnostics.read", "agent.ask")
+READ = ("fleet.read", "diagnostics.read", "history.read", "agent.ask")
+WRITE = ("events.write",)
 NONE: frozenset[str] = frozenset()
 SCHEMA = frozenset({"PUBLIC", "SCHEMA"})
 PRINCIPAL = SCHEMA | {"PRINCIPAL"}
@@ -27,6 +29,12 @@ TABLE = [
     (ON_CALL, FOREIGN, READ, NONE),
     (DBA, ORDERS, READ, PRINCIPAL),
     (DBA, FOREIGN, READ, PRINCIPAL),
+    (VIEWER, ORDERS, WRITE, NONE),
+    (ON_CALL, ORDERS, WRITE, PRINCIPAL),
+    (ON_CALL, FOREIGN, WRITE, NONE),
+    (DEPLOYER, ORDERS, ("fleet.read", *WRITE), frozenset({"PUBLIC"})),
+    (DEPLOYER, ORDERS, ("diagnostics.read", "history.read", "agent.ask"), NONE),
+    (DEPLOYER, FOREIGN, WRITE, NONE),
     (NOBODY, ORDERS, READ, NONE),
     (AGENT, ORDERS, READ, NONE),
     (JUDGE, ORDERS, READ, NONE),
@@ -49,6 +57,8 @@ def test_an_agent_can_do_no_more_than_its_user_and_a_user_no_more_than_the_agent
     policy = load_policy()
     assert policy.decide([ON_CALL, AGENT], "diagnostics.read", ORDERS).allowed
     assert not policy.decide([ON_CALL, AGENT], "diagnostics.read", FOREIGN).allowed
+    assert policy.decide([ON_CALL, AGENT], "history.read", ORDERS).allowed
+    assert not policy.decide([DBA, AGENT], "events.write", ORDERS).allowed, "no model writes history"
     assert not policy.decide([DBA, COORDINATOR], "diagnostics.read", ORDERS).allowed
     assert not policy.decide([AGENT, ON_CALL], "diagnostics.read", ORDERS).allowed
     assert policy.clear_classes([VIEWER, AGENT], ORDERS, "diagnostics.read") == SCHEMA
