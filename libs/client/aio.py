@@ -13,11 +13,13 @@ from libs.client.failures import call_error
 from storex.agent.v1.agent_pb2_grpc import AgentServiceStub
 from storex.diagnostics.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
 from storex.fleet.v1.fleet_pb2_grpc import FleetServiceStub
+from storex.history.v1.history_pb2_grpc import HistoryServiceStub
 
 if TYPE_CHECKING:
     from storex.agent.v1.agent_pb2_grpc import AgentServiceAsyncStub
     from storex.diagnostics.v1.diagnostics_pb2_grpc import DiagnosticsServiceAsyncStub
     from storex.fleet.v1.fleet_pb2_grpc import FleetServiceAsyncStub
+    from storex.history.v1.history_pb2_grpc import HistoryServiceAsyncStub
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -32,6 +34,7 @@ class AsyncStorexClient:
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self.fleet: FleetServiceAsyncStub = FleetServiceStub(self._channel)
         self.diagnostics: DiagnosticsServiceAsyncStub = DiagnosticsServiceStub(self._channel)
+        self.history: HistoryServiceAsyncStub = HistoryServiceStub(self._channel)
         self.agent: AgentServiceAsyncStub = AgentServiceStub(self._channel)
 
     async def call(

@@ -22,6 +22,7 @@ from storex.agent.v1.agent_pb2_grpc import AgentServiceStub
 from storex.diagnostics.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
 from storex.fleet.v1.fleet_pb2 import ListRegionsRequest, StreamInstancesRequest
 from storex.fleet.v1.fleet_pb2_grpc import FleetServiceStub
+from storex.history.v1.history_pb2_grpc import HistoryServiceStub
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -36,6 +37,7 @@ class StorexClient:
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self.fleet = FleetServiceStub(self._channel)
         self.diagnostics = DiagnosticsServiceStub(self._channel)
+        self.history = HistoryServiceStub(self._channel)
         self.agent = AgentServiceStub(self._channel)
 
     def call(

@@ -14,6 +14,7 @@ from libs.rpc.call import Metadata
 from libs.rpc.status import error_from_rpc
 from storex.diagnostics.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
 from storex.fleet.v1.fleet_pb2_grpc import FleetServiceStub
+from storex.history.v1.history_pb2_grpc import HistoryServiceStub
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
@@ -35,6 +36,7 @@ class Reach:
         self._timeout_seconds = timeout_seconds
         self.diagnostics = DiagnosticsServiceStub(channel)
         self.fleet = FleetServiceStub(channel)
+        self.history = HistoryServiceStub(channel)
 
     def within(self, timeout_seconds: float) -> Reach:
         """The same, with another limit for each call."""

@@ -25,6 +25,7 @@ _VALUES: dict[str, list[str]] = {
     "name": [INSTANCE],
     "target": [INSTANCE, "service:shop", f"regions/{REGION}"],
     "question": [QUESTION],
+    "service": ["orders"],
     "permission": ["diagnostics.read", "no.such"],
 }
 """What to give a required argument; a command with a new one needs a line here."""

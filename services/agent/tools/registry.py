@@ -6,7 +6,10 @@ from services.agent.tools.get_connections import get_connections
 from services.agent.tools.get_health import get_health
 from services.agent.tools.get_innodb_status import get_innodb_status
 from services.agent.tools.get_lock_waits import get_lock_waits
+from services.agent.tools.get_metric_history import get_metric_history
+from services.agent.tools.get_normal import get_normal
 from services.agent.tools.get_overview import get_overview
+from services.agent.tools.list_changes import list_changes
 from services.agent.tools.list_instances import list_instances
 from services.agent.tools.list_processes import list_processes
 from services.agent.tools.list_top_queries import list_top_queries
@@ -26,6 +29,9 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     get_connections,
     get_innodb_status,
     list_variables,
+    get_metric_history,
+    get_normal,
+    list_changes,
     list_instances,
 )
 
