@@ -70,9 +70,7 @@ class Upstream:
             # Leaving the loop does not end the peer's work; a client that went away would leave it running.
             started.cancel()
 
-    def _failure(
-        self, error: grpc.aio.AioRpcError, call: CallContext | None, *, answered: bool = False
-    ) -> StorexError:
+    def _failure(self, error: grpc.aio.AioRpcError, call: CallContext | None, *, answered: bool = False) -> StorexError:
         failure = error_from_rpc(error, unavailable=self._unavailable)
         if failure.reason is Reason.RPC_NOT_PERMITTED and not answered and call is not None and call.name is not None:
             # The region's own policy hides what ours shows. Told apart, the two answers would say that it is there.

@@ -19,6 +19,7 @@ POLICY = {
 role, auditor, Reads one team's instances in Europe and is told no names
 p, role:auditor, team=payments region=eu-*, fleet.read, schema, never, allow
 p, role:auditor, team=payments region=eu-*, diagnostics.read, public, never, allow
+p, role:auditor, team=payments region=eu-*, history.read, public, never, allow
 g, user:erin, role:auditor
 
 role, contractor, Was here for a while
@@ -30,6 +31,7 @@ p, team:orders, instance=orders-1, storex.diagnostics.v1.DiagnosticsService/GetI
     "regions/eu-central-1/narrow.csv": """
 p, role:on-call, *, *, principal, never, deny
 p, role:viewer, *, diagnostics.read, public, never, deny
+p, role:viewer, *, history.read, public, never, deny
 """,
 }
 EGRESS = """

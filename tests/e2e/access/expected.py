@@ -55,7 +55,7 @@ stranger by agent    -         -           -        -           -
 coordinator itself   fleet     fleet       fleet    fleet       fleet
 """
 """`clear`, `token` or `drop`: what becomes of principals; `public`: as token, and without names of tables and columns;
-`fleet`: no diagnostics, but that it exists and where; `-`: nothing.
+`fleet`: no diagnostics and no history, but that it exists and where; `-`: nothing.
 """
 
 HIDDEN_RPCS = {
@@ -75,8 +75,11 @@ MAY_ASK = {
     "dba but one",
 }
 
+MAY_POST = {"dba", "payments on-call", "orders on-call", "both", "dba but one"}
+"""Who may tell a region of events, wherever a cell shows them anything."""
+
 ONLY_FLEET = {"coordinator itself"}
-"""Who holds `diagnostics.read` nowhere."""
+"""Who holds nothing but `fleet.read`."""
 
 
 def cells() -> dict[tuple[str, str], str]:

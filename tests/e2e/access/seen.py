@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from libs.core.errors import Reason
+from libs.core.errors import Reason, StatusCode
 from libs.rpc.methods import MethodInfo
 from libs.rpc.status import error_from_rpc
 from libs.sensitivity.classes import class_of, is_map, is_value_type
@@ -25,6 +25,11 @@ class Answer:
     messages: list[Message] = field(default_factory=list)
     reason: Reason | None = None
     error: bytes = b""
+
+    @property
+    def let_through(self) -> bool:
+        """Whether a handler answered; also one that then missed what its method needs beside the name."""
+        return self.reason is None or self.reason.spec.status is StatusCode.INVALID_ARGUMENT
 
     @property
     def names(self) -> set[str]:
