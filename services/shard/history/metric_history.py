@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from libs.core.errors import Reason, StorexError
 from services.shard.history.metrics import described, unknown_metric
 from services.shard.history.ranges import Range, asked_range, asked_seconds, limits_of
 from services.shard.history.recorded import archive_of, recording_limits, rounded
 from services.shard.history.series import MOST_POINTS, gaps_in, in_steps, read_points, tier_for, usual_step
-from services.shard.history.statement_metrics import STATEMENT_METRICS, statement_points
+from services.shard.history.statement_metrics import STATEMENT_METRICS, recorded_work, statement_points
 from services.shard.sampler.metrics import METRICS
-from services.shard.sampler.statement_work import PIECE_SECONDS
-from services.shard.stores.records import Point, Tier
-from services.shard.stores.retention import DEFAULT, SAMPLE_PERIODS, WORK_PERIODS
+from services.shard.stores.records import Point
+from services.shard.stores.retention import SAMPLE_PERIODS
 from services.shard.stores.store import HistoryStore
 from services.shard.view import InstanceView, timestamp
 from storex.common.v1 import entity_pb2
@@ -20,6 +21,18 @@ from storex.history.v1 import history_pb2
 DEFAULT_SECONDS = 3600.0
 """The range when none is asked for."""
 _LONGEST_STEP = 366 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of the store."""
+
+    name: str
+    metric: str
+    digest: str
+    asked: Range
+    step: float
+    now: float
 
 
 async def get_metric_history(
@@ -38,7 +51,8 @@ async def get_metric_history(
     _check_metric(request)
     limits = limits_of(asked, await archive.ask(lambda store: store.span(name)))
     reading = _statement if request.statement_digest else _instance
-    points, spacing = await archive.ask(lambda store: reading(store, name, request, asked, step, now))
+    question = _Question(name, request.metric, request.statement_digest, asked, step, now)
+    points, spacing = await archive.ask(lambda store: reading(store, question))
     if spacing > step:
         limits.append(_coarser(spacing))
     step = max(step, spacing)
@@ -66,35 +80,19 @@ def _check_metric(request: history_pb2.GetMetricHistoryRequest) -> None:
         raise StorexError(Reason.REQUEST_INVALID, field="statement_digest", problem=problem)
 
 
-def _instance(
-    store: HistoryStore,
-    name: str,
-    request: history_pb2.GetMetricHistoryRequest,
-    asked: Range,
-    step: float,
-    now: float,
-) -> tuple[list[Point], float]:
-    tier = tier_for(asked, step, now)
-    points = read_points(lambda t, start, end: store.series(name, request.metric, t, start, end), tier, asked)
+def _instance(store: HistoryStore, question: _Question) -> tuple[list[Point], float]:
+    tier = tier_for(question.asked, question.step, question.now)
+    points = read_points(
+        lambda t, start, end: store.series(question.name, question.metric, t, start, end), tier, question.asked
+    )
     return points, SAMPLE_PERIODS.get(tier, 1.0)
 
 
-def _statement(
-    store: HistoryStore,
-    name: str,
-    request: history_pb2.GetMetricHistoryRequest,
-    asked: Range,
-    step: float,
-    now: float,
-) -> tuple[list[Point], float]:
-    if all(digest != request.statement_digest for _, digest in store.statements(name)):
+def _statement(store: HistoryStore, question: _Question) -> tuple[list[Point], float]:
+    if all(digest != question.digest for _, digest in store.statements(question.name)):
         raise StorexError(Reason.STATEMENT_UNKNOWN)
-    fine = step >= WORK_PERIODS[Tier.FINE] or asked.start < now - DEFAULT.work[Tier.RAW]
-    pieces = store.work(name, Tier.FINE, asked.start, asked.end) if fine else []
-    rest = pieces[-1].at + 0.001 if pieces else asked.start
-    pieces += store.work(name, Tier.RAW, rest, asked.end)
-    points = statement_points(STATEMENT_METRICS[request.metric], request.statement_digest, pieces)
-    return points, WORK_PERIODS[Tier.FINE] if fine else PIECE_SECONDS
+    pieces, spacing = recorded_work(store, question.name, question.asked, question.step, question.now)
+    return statement_points(STATEMENT_METRICS[question.metric], question.digest, pieces), spacing
 
 
 def _coarser(spacing: float) -> entity_pb2.Limit:

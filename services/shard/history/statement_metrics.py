@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from services.shard.history.ranges import Range
 from services.shard.mysql.statements import DIGEST_COUNTERS
-from services.shard.stores.records import Point, Work
+from services.shard.sampler.statement_work import PIECE_SECONDS
+from services.shard.stores.records import Point, Tier, Work
+from services.shard.stores.retention import DEFAULT, WORK_PERIODS
+from services.shard.stores.store import HistoryStore
 
 Totals = Mapping[str, float]
 """A statement's counters by their names."""
@@ -46,6 +50,20 @@ _METRICS = (
 
 STATEMENT_METRICS: dict[str, StatementMetric] = {metric.name: metric for metric in _METRICS}
 """Every metric of a statement by its name."""
+
+
+def recorded_work(
+    store: HistoryStore, instance: str, asked: Range, step: float, now: float
+) -> tuple[list[Work], float]:
+    """The pieces of work that ended in a range, as fine as a step needs and as is still kept, and their length.
+
+    Raises StorexError STORE_UNAVAILABLE.
+    """
+    fine = step >= WORK_PERIODS[Tier.FINE] or asked.start < now - DEFAULT.work[Tier.RAW]
+    pieces = store.work(instance, Tier.FINE, asked.start, asked.end) if fine else []
+    rest = pieces[-1].at + 0.001 if pieces else asked.start
+    pieces += store.work(instance, Tier.RAW, rest, asked.end)
+    return pieces, WORK_PERIODS[Tier.FINE] if fine else PIECE_SECONDS
 
 
 def statement_points(metric: StatementMetric, digest: str, pieces: Iterable[Work]) -> list[Point]:

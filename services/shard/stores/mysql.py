@@ -9,7 +9,7 @@ from typing import Any
 import pymysql
 
 from libs.core.errors import Reason, StorexError
-from services.shard.stores.sql_store import Params, SqlHistoryStore, migrate
+from services.shard.stores.sql_store import Params, SqlHistoryStore, open_store
 
 Connect = Callable[[], "pymysql.Connection[Any]"]
 
@@ -94,10 +94,4 @@ def _placed(sql: str) -> str:
 
 def open_mysql(connect: Connect) -> SqlHistoryStore:
     """Open a store in the database that `connect` selects, and bring it up to date. Raises StorexError."""
-    database = MySqlDatabase(connect)
-    try:
-        migrate(database)
-        return SqlHistoryStore(database)
-    except BaseException:
-        database.close()
-        raise
+    return open_store(MySqlDatabase(connect))

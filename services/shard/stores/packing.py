@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from services.shard.stores.records import Counters
 
-NUMBER_BYTES = 8
+NUMBER_BYTES = 4
+"""Single precision: more than six figures of a measured value would be noise, and cost as much again."""
 _UNKNOWN = math.nan
 _LARGEST = 2**64 - 1
+_HIGHEST = 3.4e38
 
 
 def pack_values(layout: Sequence[str], values: Mapping[str, Sequence[float]], width: int) -> bytes:
@@ -20,12 +22,19 @@ def pack_values(layout: Sequence[str], values: Mapping[str, Sequence[float]], wi
     numbers: list[float] = []
     for metric in layout:
         numbers.extend(values.get(metric, unknown))
-    return struct.pack(f"<{len(numbers)}d", *numbers)
+    try:
+        return struct.pack(f"<{len(numbers)}f", *numbers)
+    except OverflowError:
+        return struct.pack(f"<{len(numbers)}f", *map(_bounded, numbers))
+
+
+def _bounded(number: float) -> float:
+    return math.copysign(_HIGHEST, number) if abs(number) > _HIGHEST else number
 
 
 def unpack_values(packed: bytes) -> tuple[float, ...]:
     """Every number of a piece."""
-    return struct.unpack(f"<{len(packed) // NUMBER_BYTES}d", packed)
+    return struct.unpack(f"<{len(packed) // NUMBER_BYTES}f", packed)
 
 
 def pack_work(done: Iterable[tuple[int, Counters]]) -> bytes:

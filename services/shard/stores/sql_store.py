@@ -75,6 +75,16 @@ def migrate(database: Database, migrations: Sequence[Sequence[str]] = MIGRATIONS
                 database.execute("REPLACE INTO storex_migrations VALUES (?, ?)", (number, position + 1))
 
 
+def open_store(database: Database) -> SqlHistoryStore:
+    """The store in a database, brought up to date; closes the database when that fails. Raises StorexError."""
+    try:
+        migrate(database)
+        return SqlHistoryStore(database)
+    except BaseException:
+        database.close()
+        raise
+
+
 class SqlHistoryStore:
     """A HistoryStore over a database whose tables are up to date."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from libs.core.errors import Reason, StorexError
-from services.shard.stores.sql_store import Params, SqlHistoryStore, migrate
+from services.shard.stores.sql_store import Params, SqlHistoryStore, open_store
 
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes the same file: an old shard on its way out."""
@@ -75,13 +75,7 @@ class SqliteDatabase:
 
 def open_sqlite(path: Path) -> SqlHistoryStore:
     """Open or create a store, and bring it up to date. Raises StorexError STORE_FULL or STORE_UNAVAILABLE."""
-    database = SqliteDatabase(path)
-    try:
-        migrate(database)
-        return SqlHistoryStore(database)
-    except BaseException:
-        database.close()
-        raise
+    return open_store(SqliteDatabase(path))
 
 
 @contextmanager

@@ -25,13 +25,23 @@ def sampled(*samples: Sample, instance: str = ORDERS) -> Batch:
 
 
 def test_a_series_holds_what_was_sampled_in_order_and_in_its_range(store: HistoryStore) -> None:
-    store.write([sampled(Sample(NOW + 1, {"a": 2.5}), Sample(NOW, {"a": 1.25}), Sample(NOW + 2, {"a": -3e300}))])
+    store.write([sampled(Sample(NOW + 1, {"a": 2.5}), Sample(NOW, {"a": 1.25}), Sample(NOW + 2, {"a": -3e30}))])
     assert store.series(ORDERS, "a", Tier.RAW, NOW, NOW + 2) == [
         Point(NOW, 1.25, 1.25, 1.25),
         Point(NOW + 1, 2.5, 2.5, 2.5),
     ]
     assert store.series(PAYMENTS, "a", Tier.RAW, NOW, NOW + 9) == []
     assert store.series(ORDERS, "none", Tier.RAW, NOW, NOW + 9) == []
+
+
+def test_values_keep_their_first_six_figures_whatever_their_size(store: HistoryStore) -> None:
+    values = {"tiny": 1.23456e-12, "large": 987_654e9, "beyond": 1e300, "below": -1e300, "unknown": float("nan")}
+    store.write([sampled(Sample(NOW, values))])
+    ((_, row),) = store.rows(ORDERS, Tier.RAW, NOW, NOW + 1)
+    assert row.keys() == values.keys() - {"unknown"}
+    assert row["tiny"].mean == pytest.approx(1.23456e-12, rel=1e-6)
+    assert row["large"].mean == pytest.approx(987_654e9, rel=1e-6)
+    assert row["beyond"].mean == -row["below"].mean > 3e38
 
 
 def test_metrics_may_come_and_go(kind: Kind, store: HistoryStore) -> None:
