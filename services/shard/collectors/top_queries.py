@@ -10,6 +10,7 @@ from collections import defaultdict
 
 from libs.core.paging import page_of
 from services.shard.digest_window import DigestDelta, cumulative, deltas, lost_calls
+from services.shard.history.past_work import PastWork, past_work
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import DigestSample, RunningStatement
@@ -35,10 +36,14 @@ _PICO = 1e12
 async def list_top_queries(
     view: InstanceView, request: diagnostics_pb2.ListTopQueriesRequest
 ) -> diagnostics_pb2.ListTopQueriesResponse:
-    """Read the digests and compare them with the sample from the window's start."""
+    """Read the digests and compare them with the sample from the window's start; a past window is on record."""
     began = view.clock.now()
     window = request.window.ToTimedelta().total_seconds() if request.HasField("window") else DEFAULT_WINDOW
     window = min(max(window, SHORTEST_WINDOW), 86_400.0)
+    if request.HasField("at"):
+        past = await past_work(view, request, window)
+        queries = _recorded(view, past)
+        return _page(request, queries, past.seconds, view.observation(began, None, *past.limits))
     before = await _baseline(view, window)
     results = await view.source.read(Statement.DIGESTS)
     now = view.clock.monotonic()
@@ -48,14 +53,27 @@ async def list_top_queries(
     else:
         queries, measured = _sampled(view, now, window)
         limits = [_UNSAMPLED]
+    return _page(request, queries, measured, view.observation(began, results, *limits))
+
+
+def _page(
+    request: diagnostics_pb2.ListTopQueriesRequest,
+    queries: list[diagnostics_pb2.QueryStats],
+    measured: float,
+    observation: session_pb2.Observation,
+) -> diagnostics_pb2.ListTopQueriesResponse:
     queries.sort(key=lambda query: (-query.total_seconds, query.statement.digest))
     page, token = page_of(queries, request.page_size, request.page_token, default=20, largest=200)
     return diagnostics_pb2.ListTopQueriesResponse(
-        observation=view.observation(began, results, *limits),
-        window_seconds=round(measured, 3),
-        queries=page,
-        next_page_token=token,
+        observation=observation, window_seconds=round(measured, 3), queries=page, next_page_token=token
     )
+
+
+def _recorded(view: InstanceView, past: PastWork) -> list[diagnostics_pb2.QueryStats]:
+    return [
+        _stats(delta, view.texts.of_engine(delta.digest, delta.digest_text), max(past.seconds, 1e-3))
+        for delta in past.deltas
+    ]
 
 
 async def _baseline(view: InstanceView, window: float) -> DigestSample | None:
