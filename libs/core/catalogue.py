@@ -60,6 +60,7 @@ _REQUIRED_TABLE = EntityRole(AFFECTED, "table", required=True)
 _INDEX = EntityRole(AFFECTED, "index")
 _CHANNEL = EntityRole(AFFECTED, "channel", required=True)
 _VARIABLE = EntityRole(CAUSE, "variable")
+_REQUIRED_VARIABLE = EntityRole(CAUSE, "variable", required=True)
 
 _ENTRIES = (
     RootCause(
@@ -137,8 +138,26 @@ _ENTRIES = (
         "replication.error", "Replication stopped with an error", 60, (_CHANNEL, EntityRole(CAUSE, "error_code"))
     ),
     RootCause("replication.lag", "The replica applies more slowly than its source writes", 40, (_CHANNEL, _TABLE)),
-    RootCause("config.read_only", "The server refuses writes", 50, (_VARIABLE,)),
-    RootCause("config.change", "A variable was changed", 10, (_VARIABLE,)),
+    RootCause(
+        "config.read_only",
+        "The server refuses writes",
+        50,
+        (_REQUIRED_VARIABLE,),
+        (
+            RequiredEvidence("get_read_only_state", "variable", _REQUIRED_VARIABLE),
+            RequiredEvidence("get_read_only_state", "failed_writes"),
+        ),
+    ),
+    RootCause(
+        "config.change",
+        "A variable was changed",
+        10,
+        (_REQUIRED_VARIABLE,),
+        (
+            RequiredEvidence("list_variable_changes", "changes[*].variable", _REQUIRED_VARIABLE),
+            RequiredEvidence("list_variable_changes", "changes[*].symptom_now"),
+        ),
+    ),
     RootCause("capacity.disk_full", "The disk is full", 70, (EntityRole(AFFECTED, "instance"),)),
     RootCause("capacity.table_full", "A table is full", 65, (_REQUIRED_TABLE,)),
     RootCause("capacity.auto_increment", "An auto-increment column has run out", 65, (_REQUIRED_TABLE,)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -13,10 +14,11 @@ from libs.core.errors import Reason, StorexError
 from services.shard.collectors.registry import COLLECTORS
 from services.shard.detectors.readings import Detection, Detector, Readings
 from services.shard.detectors.registry import DETECTORS
+from services.shard.mysql.shared import SharedSource
 from services.shard.unreachable import limit_of
 from services.shard.view import InstanceView
 from storex.common.v1 import entity_pb2
-from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
+from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2, settings_pb2
 
 QUERY_WINDOW = 20
 """The window that statements are judged over, in seconds: short enough to see at once what has just begun."""
@@ -28,6 +30,8 @@ REQUESTS: dict[str, Message] = {
     "get_lock_waits": diagnostics_pb2.GetLockWaitsRequest(),
     "list_top_queries": diagnostics_pb2.ListTopQueriesRequest(window=Duration(seconds=QUERY_WINDOW), page_size=50),
     "get_connections": diagnostics_pb2.GetConnectionsRequest(),
+    "get_read_only_state": settings_pb2.GetReadOnlyStateRequest(),
+    "list_variable_changes": settings_pb2.ListVariableChangesRequest(),
 }
 """How each tool is asked for what detectors read."""
 
@@ -60,7 +64,8 @@ def _tools(detectors: Sequence[Detector]) -> tuple[str, ...]:
 
 async def _read(view: InstanceView, tools: Sequence[str], before: Readings | None) -> Readings:
     """Fresh answers of these tools beside those from `before`."""
-    outcomes = dict(zip(tools, await asyncio.gather(*(_collect(view, tool) for tool in tools)), strict=True))
+    moment = replace(view, source=SharedSource(view.source))
+    outcomes = dict(zip(tools, await asyncio.gather(*(_collect(moment, tool) for tool in tools)), strict=True))
     known = {} if before is None else {**before.answers, **before.failures}
     merged = {**known, **outcomes}
     return Readings(

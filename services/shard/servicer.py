@@ -16,14 +16,16 @@ from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
 from services.shard.collectors.overview import get_overview
 from services.shard.collectors.processes import list_processes
+from services.shard.collectors.read_only_state import get_read_only_state
 from services.shard.collectors.top_queries import list_top_queries
 from services.shard.collectors.transactions import list_transactions
+from services.shard.collectors.variable_changes import list_variable_changes
 from services.shard.collectors.variables import list_variables
 from services.shard.fleet import describe
 from services.shard.health import assess
 from services.shard.instances import Instance, Instances
 from services.shard.view import InstanceView
-from storex.diagnostics.v1 import diagnostics_pb2, diagnostics_pb2_grpc
+from storex.diagnostics.v1 import diagnostics_pb2, diagnostics_pb2_grpc, settings_pb2
 from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
 
 
@@ -92,6 +94,18 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> diagnostics_pb2.ListVariablesResponse:
         """See the contract."""
         return await self._collect(list_variables, request)
+
+    async def GetReadOnlyState(
+        self, request: settings_pb2.GetReadOnlyStateRequest, _context: Context
+    ) -> settings_pb2.GetReadOnlyStateResponse:
+        """See the contract."""
+        return await self._collect(get_read_only_state, request)
+
+    async def ListVariableChanges(
+        self, request: settings_pb2.ListVariableChangesRequest, _context: Context
+    ) -> settings_pb2.ListVariableChangesResponse:
+        """See the contract."""
+        return await self._collect(list_variable_changes, request)
 
     async def GetHealth(
         self, request: diagnostics_pb2.GetHealthRequest, _context: Context

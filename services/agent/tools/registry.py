@@ -9,11 +9,13 @@ from services.agent.tools.get_lock_waits import get_lock_waits
 from services.agent.tools.get_metric_history import get_metric_history
 from services.agent.tools.get_normal import get_normal
 from services.agent.tools.get_overview import get_overview
+from services.agent.tools.get_read_only_state import get_read_only_state
 from services.agent.tools.list_changes import list_changes
 from services.agent.tools.list_instances import list_instances
 from services.agent.tools.list_processes import list_processes
 from services.agent.tools.list_top_queries import list_top_queries
 from services.agent.tools.list_transactions import list_transactions
+from services.agent.tools.list_variable_changes import list_variable_changes
 from services.agent.tools.list_variables import list_variables
 from services.agent.tools.stream_health import stream_health
 from services.agent.tools.tool import Tool, ToolFunction, tool_from
@@ -32,6 +34,8 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     get_metric_history,
     get_normal,
     list_changes,
+    get_read_only_state,
+    list_variable_changes,
     list_instances,
 )
 

@@ -10,8 +10,10 @@ from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
 from services.shard.collectors.overview import get_overview
 from services.shard.collectors.processes import list_processes
+from services.shard.collectors.read_only_state import get_read_only_state
 from services.shard.collectors.top_queries import list_top_queries
 from services.shard.collectors.transactions import list_transactions
+from services.shard.collectors.variable_changes import list_variable_changes
 from services.shard.collectors.variables import list_variables
 from services.shard.view import InstanceView
 
@@ -27,4 +29,6 @@ COLLECTORS: dict[str, Collector] = {
     "list_top_queries": list_top_queries,
     "get_connections": get_connections,
     "list_variables": list_variables,
+    "get_read_only_state": get_read_only_state,
+    "list_variable_changes": list_variable_changes,
 }

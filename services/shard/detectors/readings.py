@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from libs.core.errors import StorexError
 from services.shard.sampler.history import History
 from storex.common.v1 import entity_pb2
-from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
+from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2, settings_pb2
 
 M = TypeVar("M", bound=Message)
 
@@ -43,6 +43,12 @@ class Readings:
     def top_queries(self) -> diagnostics_pb2.ListTopQueriesResponse | None:
         """Top queries, None where they could not be read."""
         return self.answer("list_top_queries", diagnostics_pb2.ListTopQueriesResponse)
+
+    def changed_at(self, variable: str) -> float | None:
+        """When the variable was changed, in seconds since the epoch, where that was read and is known."""
+        answer = self.answer("list_variable_changes", settings_pb2.ListVariableChangesResponse)
+        times = [] if answer is None else [change for change in answer.changes if change.variable == variable]
+        return next((change.changed_at.ToSeconds() for change in times if change.HasField("changed_at")), None)
 
     @property
     def connections(self) -> diagnostics_pb2.GetConnectionsResponse | None:

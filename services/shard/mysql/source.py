@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import pymysql
@@ -14,11 +14,14 @@ from services.shard.mysql.connection import Connection, Row
 from services.shard.mysql.errors import translate
 from services.shard.mysql.executor import InstanceExecutor
 from services.shard.mysql.features import GAPS, Capabilities, Feature, Gap
-from services.shard.mysql.statements import ROW_CAPS, Statement
+from services.shard.mysql.statements import KEPT_SECONDS, ROW_CAPS, Statement
 from storex.common.v1 import entity_pb2
 
 REDETECT_SECONDS = 60.0
 """How long detected capabilities hold: consumers and privileges change without a restart."""
+
+COST_SHARE = 0.005
+"""Largest share of time that a statement of `KEPT_SECONDS` may take: what is dear is kept for longer."""
 
 _OF_ONE_STATEMENT = frozenset(
     {Reason.DATABASE_PRIVILEGE_MISSING, Reason.DATABASE_UNSUPPORTED, Reason.DATABASE_TIMEOUT, Reason.DATABASE_ERROR}
@@ -35,6 +38,13 @@ class ResultSets:
         self.capabilities = capabilities
         self._rows = rows
         self._missing = missing
+
+    @classmethod
+    def together(cls, parts: Sequence[ResultSets], statements: Iterable[Statement]) -> ResultSets:
+        """Of several readings, at least one, what belongs to these statements."""
+        rows = {found: part._rows[found] for part in parts for found in statements if found in part._rows}
+        missing = {found: part._missing[found] for part in parts for found in statements if found in part._missing}
+        return cls(parts[0].capabilities, rows, missing)
 
     def rows(self, statement: Statement) -> list[Row]:
         """The statement's rows; none where it could not be read."""
@@ -86,6 +96,7 @@ class LiveSource:
         self._clock = clock
         self._detected: Capabilities | None = None
         self._detected_at = 0.0
+        self._kept: dict[Statement, tuple[float, list[Row]]] = {}
 
     @property
     def capabilities(self) -> Capabilities | None:
@@ -101,12 +112,27 @@ class LiveSource:
         rows: dict[Statement, list[Row]] = {}
         missing: dict[Statement, Gap] = {}
         for statement in statements:
-            answer = _read_one(connection, statement, capabilities)
+            answer = self._read_or_kept(connection, statement, capabilities)
             if isinstance(answer, Gap):
                 missing[statement] = answer
             else:
                 rows[statement] = answer
         return ResultSets(capabilities, rows, missing)
+
+    def _read_or_kept(
+        self, connection: Connection, statement: Statement, capabilities: Capabilities
+    ) -> list[Row] | Gap:
+        if statement not in KEPT_SECONDS:
+            return _read_one(connection, statement, capabilities)
+        began = self._clock.monotonic()
+        until, rows = self._kept.get(statement, (0.0, []))
+        if began < until:
+            return rows
+        answer = _read_one(connection, statement, capabilities)
+        if not isinstance(answer, Gap):
+            now = self._clock.monotonic()
+            self._kept[statement] = (now + max(KEPT_SECONDS[statement], (now - began) / COST_SHARE), answer)
+        return answer
 
     def _capabilities_of(self, connection: Connection) -> Capabilities:
         now = self._clock.monotonic()

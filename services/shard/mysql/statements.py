@@ -50,7 +50,56 @@ class Statement(Enum):
     """schema_name, table_name, index_name, is_unique, and `column_names` in order, separated by commas."""
     REPLICA_STATUS = "replica_status"
     """A row for each replication channel."""
+    INNODB_COUNTERS = "innodb_counters"
+    """variable_name, value: counters that the status lacks; `history_list_length`."""
+    ENGINE_COUNTERS = "engine_counters"
+    """variable_name, value: `log_flushes` and `log_flush_picoseconds` of both logs, and `error_NUMBER` where errors
+    are counted."""
+    SETTINGS = "settings"
+    """variable_name, value, default_value (None if not kept) and set_seconds_ago (None if not known) of variables that
+    were set while the server runs."""
+    TABLE_SIZES = "table_sizes"
+    """One row: data_bytes of all InnoDB tables and their indexes, by their stored statistics."""
+    AUTO_INCREMENTS = "auto_increments"
+    """schema_name, table_name, column_name, column_type, next_number."""
+    TABLE_LIMITS = "table_limits"
+    """schema_name, table_name, engine, table_rows, data_bytes, limit_bytes, of tables that can hold only so much."""
+    FAILED_LOGINS = "failed_logins"
+    """user, host (empty if not kept) and failed: logins refused since the engine began to count."""
+    KEYLESS_TABLES = "keyless_tables"
+    """schema_name, table_name of tables without a primary key or a unique one over columns that are not null."""
+    APPLIERS = "appliers"
+    """connection_id, state, seconds: the threads that apply what a replica received."""
+    APPLIER_LOCKS = "applier_locks"
+    """connection_id, schema_name, table_name: tables that such threads hold metadata locks on."""
 
+
+SHAREABLE = frozenset(
+    {
+        Statement.SERVER,
+        Statement.GLOBAL_STATUS,
+        Statement.GLOBAL_VARIABLES,
+        Statement.PROCESSES,
+        Statement.PROGRAMS,
+        Statement.SESSION_STATEMENTS,
+        Statement.TRANSACTIONS,
+        Statement.INNODB_STATUS,
+        Statement.REPLICA_STATUS,
+        Statement.INNODB_COUNTERS,
+        Statement.ENGINE_COUNTERS,
+    }
+)
+"""Statements that collectors which look at one moment may share."""
+
+KEPT_SECONDS: dict[Statement, float] = {
+    Statement.SETTINGS: 5.0,
+    Statement.TABLE_SIZES: 60.0,
+    Statement.AUTO_INCREMENTS: 5.0,
+    Statement.TABLE_LIMITS: 5.0,
+    Statement.FAILED_LOGINS: 2.0,
+    Statement.KEYLESS_TABLES: 60.0,
+}
+"""For how long the rows of a statement that is dear, or says the same for long, are given again, at least."""
 
 DIGEST_COUNTERS = (
     "calls",
@@ -80,6 +129,10 @@ NEEDS: dict[Statement, tuple[Feature, ...]] = {
     Statement.RECENT_DIGESTS: (Feature.STATEMENT_DIGESTS,),
     Statement.CLIENT_VERSIONS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.REPLICA_STATUS: (Feature.REPLICATION_PRIVILEGE,),
+    Statement.INNODB_COUNTERS: (Feature.PROCESS_PRIVILEGE,),
+    Statement.ENGINE_COUNTERS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
+    Statement.APPLIERS: (Feature.PROCESS_PRIVILEGE,),
+    Statement.APPLIER_LOCKS: (Feature.METADATA_LOCKS,),
 }
 """What each statement needs; a dialect may add to it."""
 
@@ -92,5 +145,7 @@ ROW_CAPS: dict[Statement, int] = {
     Statement.DIGESTS: 20_000,
     Statement.RECENT_DIGESTS: 20_000,
     **dict.fromkeys((Statement.CLIENT_VERSIONS, Statement.COLUMNS, Statement.INDEXES), 50_000),
+    **dict.fromkeys((Statement.AUTO_INCREMENTS, Statement.KEYLESS_TABLES), 20_000),
+    **dict.fromkeys((Statement.TABLE_LIMITS, Statement.FAILED_LOGINS, Statement.APPLIER_LOCKS), 5_000),
 }
 """How many rows are read at most; more are a limit of the answer."""

@@ -86,5 +86,28 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 COUNTERS = frozenset(metric.counter for metric in _METRICS if metric.counter)
 """The status counters that rates are made of."""
-STATUS_VARIABLES = COUNTERS | {metric.gauge for metric in _METRICS if metric.gauge} | {"Uptime"}
-"""Every status variable that a metric is made from."""
+_OF_DETECTORS = frozenset(
+    {
+        "Binlog_cache_disk_use",
+        "Binlog_commits",
+        "Binlog_group_commits",
+        "Com_delete_multi",
+        "Com_insert_select",
+        "Com_replace",
+        "Com_replace_select",
+        "Com_update_multi",
+        "Handler_commit",
+        "Handler_delete",
+        "Handler_update",
+        "Handler_write",
+        "Innodb_buffer_pool_read_ahead",
+        "Innodb_os_log_fsyncs",
+        "Max_execution_time_exceeded",
+        "Max_statement_time_exceeded",
+        "Table_open_cache_overflows",
+        "Threads_created",
+    }
+)
+"""Counters that no metric is kept of; collectors look at them over the last minutes only."""
+STATUS_VARIABLES = COUNTERS | _OF_DETECTORS | {metric.gauge for metric in _METRICS if metric.gauge} | {"Uptime"}
+"""Every status variable that is sampled."""

@@ -39,9 +39,14 @@ DIGEST_SHARE = 0.01
 RETRY_SECONDS = (1.0, 10.0)
 """Shortest and longest pause after a failure."""
 
+COUNTERS_SECONDS, COUNTERS_SHARE = 2.0, 0.005
+"""Shortest time between two readings of the counters outside the status, and the largest share of time for them."""
 OWN_PROGRAM = "storex"
 FULL_DIGESTS_SECONDS = 300.0
 """How often all digests are read, not only those that were seen lately: the engine drops some, or all."""
+_COMMITTING = ("commit", "waiting for handler commit", "waiting for semi-sync ack")
+"""How the states of sessions that commit begin."""
+SESSIONS_COMMITTING = "sessions_committing"
 _LOCK_STATES = re.compile(r"\block", re.IGNORECASE)
 
 
@@ -76,6 +81,8 @@ class Sampler:
         self._recorder = recorder
         self._next_digests = 0.0
         self._next_full_digests = 0.0
+        self._next_counters = 0.0
+        self._counters: dict[str, float] = {}
         self.seen = Seen()
 
     async def run(self) -> None:
@@ -115,8 +122,20 @@ class Sampler:
         figures = self._add_sessions(at, results)
         if self._recorder is not None:
             self._recorder.sampled(at, status, figures, results.capabilities.version)
+        if at >= self._next_counters:
+            await self._read_counters()
         if at >= self._next_digests:
             await self._sample_digests()
+
+    async def _read_counters(self) -> None:
+        """What the engine counts outside its status; it goes into the samples from the next one on."""
+        began = self._clock.monotonic()
+        results = await self._source.read(Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS)
+        now = self._clock.monotonic()
+        self._next_counters = now + max(COUNTERS_SECONDS, (now - began) / COUNTERS_SHARE)
+        for statement in (Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS):
+            for row in results.rows(statement):
+                self._counters[text(row["variable_name"])] = real(row["value"])
 
     async def _sample_digests(self) -> None:
         began = self._clock.monotonic()
@@ -148,7 +167,9 @@ class Sampler:
             for row in results.rows(Statement.GLOBAL_STATUS)
             if row["variable_name"] in STATUS_VARIABLES
         }
-        self._history.add_status(StatusSample(at, values))
+        states = [text(row["state"]).lower() for row in results.rows(Statement.PROCESSES) if row["command"] != IDLE]
+        committing = {SESSIONS_COMMITTING: float(sum(state.startswith(_COMMITTING) for state in states))}
+        self._history.add_status(StatusSample(at, {**self._counters, **committing, **values}))
         return values
 
     def _add_sessions(self, at: float, results: ResultSets) -> dict[str, float]:

@@ -105,6 +105,8 @@ class Scripted(diagnostics_pb2_grpc.DiagnosticsServiceServicer, fleet_pb2_grpc.F
     ListTopQueries: Any = _unscripted
     GetConnections: Any = _unscripted
     ListVariables: Any = _unscripted
+    GetReadOnlyState: Any = _unscripted
+    ListVariableChanges: Any = _unscripted
     GetHealth: Any = _unscripted
 
     async def StreamInstances(self, request: fleet.StreamInstancesRequest, context: Any) -> AsyncIterator[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from libs.core.errors import Reason, StorexError
 from services.shard.detectors.readings import Detection, Detector, Readings, entity
+from services.shard.detectors.registry import DETECTORS
 from services.shard.health import assess, rank
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import ConnectionSample, History
@@ -48,7 +49,7 @@ async def test_a_silent_server_is_a_limit_and_nothing_is_called_clear() -> None:
     health = await assess(view, {"service": "orders"})
     assert [limit.code for limit in health.observation.limits] == ["DATABASE_UNREACHABLE"]
     assert {check.result for check in health.checks} == {finding_pb2.CHECK_RESULT_NOT_CHECKED}
-    assert len(health.checks) == 3
+    assert len(health.checks) == len(DETECTORS)
     assert dict(health.labels) == {"service": "orders"}
 
 

@@ -38,7 +38,7 @@ def reason_of(sampler: Sampler) -> Reason | None:
 async def test_one_look_fills_every_ring() -> None:
     sampler, history = sampler_of(RecordedSource(ROWS), ManualClock())
     await sampler.sample()
-    assert history.status[-1].values == {"Uptime": 10.0, "Questions": 42.0}
+    assert history.status[-1].values == {"Uptime": 10.0, "Questions": 42.0, "sessions_committing": 0.0}
     assert history.connections[-1].counts == {
         ("orders_app", "10.0.0.7", "web"): 1,
         ("orders_app", "10.0.0.7", ""): 1,

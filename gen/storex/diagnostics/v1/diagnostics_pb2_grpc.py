@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from storex.diagnostics.v1 import diagnostics_pb2 as storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2
+from storex.diagnostics.v1 import settings_pb2 as storex_dot_diagnostics_dot_v1_dot_settings__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -74,6 +75,16 @@ class DiagnosticsServiceStub:
                 '/storex.diagnostics.v1.DiagnosticsService/ListVariables',
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.ListVariablesRequest.SerializeToString,
                 response_deserializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.ListVariablesResponse.FromString,
+                _registered_method=True)
+        self.GetReadOnlyState = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetReadOnlyState',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.GetReadOnlyStateRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.GetReadOnlyStateResponse.FromString,
+                _registered_method=True)
+        self.ListVariableChanges = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/ListVariableChanges',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesResponse.FromString,
                 _registered_method=True)
         self.GetHealth = channel.unary_unary(
                 '/storex.diagnostics.v1.DiagnosticsService/GetHealth',
@@ -147,6 +158,20 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReadOnlyState(self, request, context):
+        """Whether the server takes writes, and what became of those that clients tried.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVariableChanges(self, request, context):
+        """Variables that were changed while the server runs, the latest change first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetHealth(self, request, context):
         """Ranked findings for one instance; an empty list means healthy.
         """
@@ -203,6 +228,16 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.ListVariables,
                     request_deserializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.ListVariablesRequest.FromString,
                     response_serializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.ListVariablesResponse.SerializeToString,
+            ),
+            'GetReadOnlyState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReadOnlyState,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.GetReadOnlyStateRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.GetReadOnlyStateResponse.SerializeToString,
+            ),
+            'ListVariableChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVariableChanges,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesResponse.SerializeToString,
             ),
             'GetHealth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHealth,
@@ -432,6 +467,60 @@ class DiagnosticsService:
             '/storex.diagnostics.v1.DiagnosticsService/ListVariables',
             storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.ListVariablesRequest.SerializeToString,
             storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.ListVariablesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReadOnlyState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetReadOnlyState',
+            storex_dot_diagnostics_dot_v1_dot_settings__pb2.GetReadOnlyStateRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_settings__pb2.GetReadOnlyStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVariableChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/ListVariableChanges',
+            storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

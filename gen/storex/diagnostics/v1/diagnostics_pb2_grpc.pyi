@@ -6,6 +6,7 @@ Typed diagnostics of one instance, and its health."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from storex.diagnostics.v1 import diagnostics_pb2 as _diagnostics_pb2
+from storex.diagnostics.v1 import settings_pb2 as _settings_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -49,6 +50,10 @@ class DiagnosticsServiceStub:
     """Connections against their limit, by owner."""
     ListVariables: _grpc.UnaryUnaryMultiCallable[_diagnostics_pb2.ListVariablesRequest, _diagnostics_pb2.ListVariablesResponse]
     """Global variables."""
+    GetReadOnlyState: _grpc.UnaryUnaryMultiCallable[_settings_pb2.GetReadOnlyStateRequest, _settings_pb2.GetReadOnlyStateResponse]
+    """Whether the server takes writes, and what became of those that clients tried."""
+    ListVariableChanges: _grpc.UnaryUnaryMultiCallable[_settings_pb2.ListVariableChangesRequest, _settings_pb2.ListVariableChangesResponse]
+    """Variables that were changed while the server runs, the latest change first."""
     GetHealth: _grpc.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _grpc.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]
@@ -75,6 +80,10 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     """Connections against their limit, by owner."""
     ListVariables: _aio.UnaryUnaryMultiCallable[_diagnostics_pb2.ListVariablesRequest, _diagnostics_pb2.ListVariablesResponse]  # type: ignore[assignment]
     """Global variables."""
+    GetReadOnlyState: _aio.UnaryUnaryMultiCallable[_settings_pb2.GetReadOnlyStateRequest, _settings_pb2.GetReadOnlyStateResponse]  # type: ignore[assignment]
+    """Whether the server takes writes, and what became of those that clients tried."""
+    ListVariableChanges: _aio.UnaryUnaryMultiCallable[_settings_pb2.ListVariableChangesRequest, _settings_pb2.ListVariableChangesResponse]  # type: ignore[assignment]
+    """Variables that were changed while the server runs, the latest change first."""
     GetHealth: _aio.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]  # type: ignore[assignment]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _aio.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]  # type: ignore[assignment]
@@ -146,6 +155,22 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_diagnostics_pb2.ListVariablesResponse, _abc.Awaitable[_diagnostics_pb2.ListVariablesResponse]]:
         """Global variables."""
+
+    @_abc_1.abstractmethod
+    def GetReadOnlyState(
+        self,
+        request: _settings_pb2.GetReadOnlyStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_settings_pb2.GetReadOnlyStateResponse, _abc.Awaitable[_settings_pb2.GetReadOnlyStateResponse]]:
+        """Whether the server takes writes, and what became of those that clients tried."""
+
+    @_abc_1.abstractmethod
+    def ListVariableChanges(
+        self,
+        request: _settings_pb2.ListVariableChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_settings_pb2.ListVariableChangesResponse, _abc.Awaitable[_settings_pb2.ListVariableChangesResponse]]:
+        """Variables that were changed while the server runs, the latest change first."""
 
     @_abc_1.abstractmethod
     def GetHealth(

@@ -5,9 +5,18 @@ from __future__ import annotations
 from services.agent.report.causes.cause import NO_RISK, CauseGuide, Facts, Link, Step, Supporting
 from services.agent.report.causes.connection_leak import ConnectionLeak
 from services.agent.report.causes.missing_index import MissingIndex
+from services.agent.report.causes.read_only import ReadOnly
 from services.agent.report.causes.row_blocker import RowBlocker
+from services.agent.report.causes.variable_change import VariableChange
 
-GUIDES: dict[str, CauseGuide] = {guide.kind: guide for guide in (RowBlocker(), MissingIndex(), ConnectionLeak())}
+_ALL: tuple[CauseGuide, ...] = (
+    RowBlocker(),
+    MissingIndex(),
+    ConnectionLeak(),
+    ReadOnly(),
+    VariableChange(),
+)
+GUIDES: dict[str, CauseGuide] = {guide.kind: guide for guide in _ALL}
 
 
 class Generic:

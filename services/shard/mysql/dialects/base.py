@@ -59,6 +59,15 @@ _DIGESTS = (
     " FROM performance_schema.events_statements_summary_by_digest"
 )
 
+ENGINE_COUNTERS = (
+    "SELECT 'log_flushes' AS variable_name, SUM(count_misc) AS value"
+    " FROM performance_schema.file_summary_by_event_name"
+    " WHERE event_name IN ('wait/io/file/innodb/innodb_log_file', 'wait/io/file/sql/binlog')"
+    " UNION ALL SELECT 'log_flush_picoseconds', SUM(sum_timer_misc)"
+    " FROM performance_schema.file_summary_by_event_name"
+    " WHERE event_name IN ('wait/io/file/innodb/innodb_log_file', 'wait/io/file/sql/binlog')"
+)
+
 COMMON_STATEMENTS: dict[Statement, Sql] = {
     Statement.GLOBAL_STATUS: "SHOW GLOBAL STATUS",
     Statement.GLOBAL_VARIABLES: "SHOW GLOBAL VARIABLES",
@@ -112,6 +121,48 @@ COMMON_STATEMENTS: dict[Statement, Sql] = {
         " FROM information_schema.statistics"
         " WHERE table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
         " GROUP BY table_schema, table_name, index_name"
+    ),
+    Statement.INNODB_COUNTERS: (
+        "SELECT 'history_list_length' AS variable_name, `count` AS value FROM information_schema.innodb_metrics"
+        " WHERE name = 'trx_rseg_history_len'"
+    ),
+    Statement.ENGINE_COUNTERS: ENGINE_COUNTERS,
+    Statement.TABLE_SIZES: (
+        "SELECT SUM(clustered_index_size + sum_of_other_index_sizes) * @@innodb_page_size AS data_bytes"
+        " FROM mysql.innodb_table_stats"
+    ),
+    Statement.AUTO_INCREMENTS: (
+        "SELECT c.table_schema AS schema_name, c.table_name AS table_name, c.column_name AS column_name,"
+        " c.column_type AS column_type, t.auto_increment AS next_number"
+        " FROM information_schema.columns c JOIN information_schema.tables t"
+        " ON t.table_schema = c.table_schema AND t.table_name = c.table_name"
+        " WHERE c.extra LIKE '%auto_increment%'"
+        " AND c.table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
+    ),
+    Statement.TABLE_LIMITS: (
+        "SELECT table_schema AS schema_name, table_name AS table_name, engine AS engine, table_rows AS table_rows,"
+        " data_length AS data_bytes, max_data_length AS limit_bytes"
+        " FROM information_schema.tables"
+        " WHERE engine IN ('MEMORY', 'MyISAM', 'Aria') AND max_data_length > 0"
+        " AND table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
+    ),
+    Statement.KEYLESS_TABLES: (
+        "SELECT t.table_schema AS schema_name, t.table_name AS table_name FROM information_schema.tables t"
+        " LEFT JOIN (SELECT DISTINCT table_schema, table_name FROM (SELECT table_schema, table_name, index_name"
+        " FROM information_schema.statistics WHERE non_unique = 0"
+        " GROUP BY table_schema, table_name, index_name HAVING SUM(nullable = 'YES') = 0) u) k"
+        " ON k.table_schema = t.table_schema AND k.table_name = t.table_name"
+        " WHERE t.table_type = 'BASE TABLE' AND k.table_name IS NULL"
+        " AND t.table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
+    ),
+    Statement.APPLIER_LOCKS: (
+        "SELECT DISTINCT t.processlist_id AS connection_id, l.object_schema AS schema_name,"
+        " l.object_name AS table_name"
+        " FROM performance_schema.threads t JOIN performance_schema.metadata_locks l"
+        " ON l.owner_thread_id = t.thread_id"
+        " WHERE t.name IN ('thread/sql/slave_sql', 'thread/sql/slave_worker', 'thread/sql/rpl_parallel_thread',"
+        " 'thread/sql/replica_sql', 'thread/sql/replica_worker')"
+        " AND t.processlist_id IS NOT NULL AND l.object_type = 'TABLE' AND l.lock_status = 'GRANTED'"
     ),
 }
 

@@ -32,6 +32,19 @@ MARIADB = Dialect(
             " lock_index AS index_name FROM information_schema.innodb_locks"
         ),
         Statement.REPLICA_STATUS: "SHOW ALL SLAVES STATUS",
+        Statement.SETTINGS: (
+            "SELECT LOWER(variable_name) AS variable_name, global_value AS value, default_value AS default_value,"
+            " NULL AS set_seconds_ago FROM information_schema.system_variables WHERE global_value_origin = 'SQL'"
+        ),
+        # Empty unless userstat is on.
+        Statement.FAILED_LOGINS: (
+            "SELECT user AS user, '' AS host, denied_connections AS failed"
+            " FROM information_schema.user_statistics WHERE denied_connections > 0"
+        ),
+        Statement.APPLIERS: (
+            "SELECT id AS connection_id, state AS state, time_ms / 1000 AS seconds FROM information_schema.processlist"
+            " WHERE user = 'system user' AND command IN ('Slave_SQL', 'Slave_worker')"
+        ),
     },
     probes={**COMMON_PROBES, Feature.REPLICATION_PRIVILEGE: "SHOW ALL SLAVES STATUS"},
 )

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from services.shard.mysql.dialects.base import COMMON_PROBES, COMMON_SESSION_SETTINGS, COMMON_STATEMENTS, Dialect
+from services.shard.mysql.dialects.base import (
+    COMMON_PROBES,
+    COMMON_SESSION_SETTINGS,
+    COMMON_STATEMENTS,
+    ENGINE_COUNTERS,
+    Dialect,
+)
 from services.shard.mysql.features import Capabilities, Feature
 from services.shard.mysql.statements import Statement
 
@@ -28,9 +34,19 @@ def _replica_status(capabilities: Capabilities) -> str:
     return "SHOW REPLICA STATUS" if capabilities.version_number >= (8, 0, 22) else "SHOW SLAVE STATUS"
 
 
+_ERRORS = (
+    "SELECT CONCAT('error_', error_number), sum_error_raised"
+    " FROM performance_schema.events_errors_summary_global_by_error"
+    " WHERE error_number IN (1045, 1114, 1290, 1698, 1836, 3118)"
+)
+
 MYSQL = Dialect(
     engine="MySQL",
-    session_settings=COMMON_SESSION_SETTINGS,
+    session_settings=(
+        *COMMON_SESSION_SETTINGS,
+        # Sizes and counters of tables as they are, not as they were a day ago.
+        "SET SESSION information_schema_stats_expiry = 0",
+    ),
     # Limits SELECT only; SHOW is bounded by the socket's time-out and by KILL.
     statement_limit=lambda seconds: f"SET SESSION max_execution_time = {max(1, round(seconds * 1000))}",
     statements={
@@ -55,10 +71,32 @@ MYSQL = Dialect(
             " JOIN performance_schema.data_locks l ON l.engine_lock_id = w.lock_id AND l.engine = w.engine"
         ),
         Statement.REPLICA_STATUS: _replica_status,
+        Statement.ENGINE_COUNTERS: f"{ENGINE_COUNTERS} UNION ALL {_ERRORS}",
+        Statement.SETTINGS: (
+            "SELECT i.variable_name AS variable_name, g.variable_value AS value, NULL AS default_value,"
+            " TIMESTAMPDIFF(MICROSECOND, i.set_time, NOW(6)) / 1e6 AS set_seconds_ago"
+            " FROM performance_schema.variables_info i JOIN performance_schema.global_variables g"
+            " ON g.variable_name = i.variable_name"
+            # What this session has set for itself is no change of the server's.
+            " WHERE i.variable_source = 'DYNAMIC' AND i.set_user <> SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"
+        ),
+        Statement.FAILED_LOGINS: (
+            "SELECT user AS user, host AS host, SUM(sum_error_raised) AS failed"
+            " FROM performance_schema.events_errors_summary_by_account_by_error"
+            " WHERE error_number IN (1045, 1698, 3118) AND sum_error_raised > 0 GROUP BY user, host"
+        ),
+        Statement.APPLIERS: (
+            "SELECT processlist_id AS connection_id, processlist_state AS state, processlist_time AS seconds"
+            " FROM performance_schema.threads WHERE name IN ('thread/sql/slave_sql', 'thread/sql/slave_worker',"
+            " 'thread/sql/replica_sql', 'thread/sql/replica_worker')"
+        ),
     },
     probes={**COMMON_PROBES, Feature.REPLICATION_PRIVILEGE: _replica_status},
     extra_needs={
         Statement.ROW_LOCK_WAITS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
         Statement.ROW_LOCKS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
+        Statement.SETTINGS: (Feature.PERFORMANCE_SCHEMA_PRIVILEGE,),
+        Statement.FAILED_LOGINS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
+        Statement.APPLIERS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     },
 )

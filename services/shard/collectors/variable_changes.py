@@ -1,0 +1,129 @@
+"""Variables that were changed while the server runs: from what, when, and what clients feel of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from libs.core.errors import StorexError
+from libs.core.paging import page_of
+from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.mysql.connection import Row
+from services.shard.mysql.statements import Statement
+from services.shard.sampler.differences import VARIABLE
+from services.shard.sampler.history import StatusSample
+from services.shard.stores.records import Change
+from services.shard.variable_symptoms import SYMPTOMS, Symptom
+from services.shard.variable_values import is_public
+from services.shard.view import InstanceView, real, text, timestamp
+from storex.diagnostics.v1 import settings_pb2
+
+WINDOW = 15.0
+"""The span over which a symptom is measured now, in seconds."""
+LOOK_BACK = 86_400.0
+"""Changes older than this are told only while the engine itself still shows them, in seconds."""
+SHORTEST_BEFORE = 5.0
+"""A shorter time before the change says nothing about what was normal, in seconds."""
+
+
+@dataclass(slots=True)
+class _Found:
+    old: str = ""
+    value: str = ""
+    default: str = ""
+    at: float | None = None
+    since: float | None = None
+    withheld: bool = False
+
+
+async def list_variable_changes(
+    view: InstanceView, request: settings_pb2.ListVariableChangesRequest
+) -> settings_pb2.ListVariableChangesResponse:
+    """Read what the engine knows of variables set at run time, and the changes that were recorded."""
+    began = view.clock.now()
+    results = await view.source.read(Statement.SETTINGS, *COUNTER_STATEMENTS)
+    rows = results.rows(Statement.SETTINGS)
+    found = {text(row["variable_name"]): _shown(row, began) for row in rows}
+    recorded, known = await _recorded(view, began)
+    for change in reversed(recorded):
+        _add(found, change)
+    for name, one in found.items():
+        before = known.get(name, "")
+        if not one.old and before and before != one.value and not before.startswith("#"):
+            one.old = before
+    grown = growth(view, results, WINDOW)
+    newest_first = sorted(found, key=lambda name: (-(found[name].at or 0.0), name))
+    page, token = page_of(newest_first, request.page_size, request.page_token, default=100, largest=1000)
+    return settings_pb2.ListVariableChangesResponse(
+        observation=view.observation(began, results),
+        changes=[_change(view, name, found[name], grown) for name in page],
+        next_page_token=token,
+        window_seconds=grown.seconds,
+    )
+
+
+def _shown(row: Row, now: float) -> _Found:
+    name, value, default = text(row["variable_name"]), text(row["value"]), text(row["default_value"])
+    ago = row["set_seconds_ago"]
+    at = None if ago is None else now - max(0.0, real(ago))
+    withheld = not is_public(name, value)
+    return _Found(
+        value="" if withheld else value,
+        default=default if is_public(name, default) else "",
+        at=at,
+        since=at,
+        withheld=withheld,
+    )
+
+
+async def _recorded(view: InstanceView, now: float) -> tuple[list[Change], Mapping[str, str]]:
+    """Recorded changes, newest first, and the values of all variables when they were last recorded."""
+    if view.archive is None:
+        return [], {}
+    name = str(view.name)
+    try:
+        changes, states = await view.archive.ask(
+            lambda store: (store.changes(name, now - LOOK_BACK, now + 1.0, (VARIABLE,)), store.states(name))
+        )
+    except StorexError:
+        return [], {}  # the engine's own word is left
+    values = json.loads(states["variables"].content)["values"] if "variables" in states else {}
+    return changes, values
+
+
+def _add(found: dict[str, _Found], change: Change) -> None:
+    one = found.setdefault(change.content["variable"], _Found())
+    one.withheld = one.withheld or "withheld" in change.content
+    one.old, one.value = change.content.get("old", ""), one.value or change.content.get("new", "")
+    if one.at is None:
+        one.at, one.since = change.at, change.since
+
+
+def _change(view: InstanceView, name: str, one: _Found, grown: Growth) -> settings_pb2.VariableChange:
+    change = settings_pb2.VariableChange(
+        variable=name, old_value=one.old, value=one.value, default_value=one.default, withheld=one.withheld
+    )
+    if one.at is not None:
+        change.changed_at.CopyFrom(timestamp(one.at))
+    symptom = SYMPTOMS.get(name)
+    if symptom is not None and grown.seconds:
+        change.symptom = symptom.metric
+        change.symptom_now = grown.rate(*symptom.counters)
+        before = _before(view, symptom, one.since)
+        if before is not None:
+            change.has_before, change.symptom_before = True, before
+    return change
+
+
+def _before(view: InstanceView, symptom: Symptom, until: float | None) -> float | None:
+    """The symptom's rate over what was sampled before the change; None where that is too little."""
+    if until is None or not view.history.status:
+        return None
+    end = view.clock.monotonic() - (view.clock.now() - until)
+    samples: list[StatusSample] = [sample for sample in view.history.status if sample.at <= end]
+    if not samples or samples[-1].at - samples[0].at < SHORTEST_BEFORE:
+        return None
+    first, last = samples[0], samples[-1]
+    grown = sum(max(0.0, last.values.get(name, 0.0) - first.values.get(name, 0.0)) for name in symptom.counters)
+    return round(grown / (last.at - first.at), 3)

@@ -1,0 +1,161 @@
+"""Settings that stop work: from counters and variables to findings, and nothing where nobody is hurt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.shard.collectors.read_only_state import get_read_only_state
+from services.shard.collectors.variable_changes import list_variable_changes
+from services.shard.detectors import config_change, config_read_only
+from services.shard.detectors.readings import Detection
+from services.shard.mysql.connection import Row
+from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
+from services.shard.sampler.history import DigestSample, History, StatusSample
+from storex.diagnostics.v1 import finding_pb2, settings_pb2
+from tests.clock import ManualClock
+from tests.unit.shard.recorded import RecordedSource, view_of
+from tests.unit.shard.test_detectors import NOW, check_against_the_catalogue, check_prose, readings
+
+
+def named(**values: object) -> list[Row]:
+    return [{"variable_name": name, "value": str(value)} for name, value in values.items()]
+
+
+def sampled(clock: ManualClock, ago: float, **values: float) -> History:
+    history = History()
+    history.add_status(StatusSample(clock.monotonic() - ago, {"Uptime": 900.0, **values}))
+    return history
+
+
+def found(answer: Any, tool: str, detector: Any) -> finding_pb2.Finding | None:
+    detection: Detection = detector.detect(readings(**{tool: answer}))
+    if not detection.findings:
+        assert detection.reason
+        return None
+    [finding] = detection.findings
+    check_against_the_catalogue(finding, {tool: answer})
+    check_prose(finding)
+    return finding
+
+
+async def test_a_server_that_refuses_writes_says_by_which_variable_and_how_many() -> None:
+    clock = ManualClock()
+    source = RecordedSource(
+        {
+            Statement.GLOBAL_VARIABLES: named(read_only="ON", super_read_only="OFF"),
+            Statement.GLOBAL_STATUS: named(Uptime=910, Com_update=140, Com_insert=30, Handler_update=500),
+            Statement.ENGINE_COUNTERS: named(error_1290=45),
+        }
+    )
+    history = sampled(clock, 10.0, Com_update=100.0, Com_insert=20.0, Handler_update=500.0, error_1290=5.0)
+    answer = await get_read_only_state(view_of(source, clock, history), settings_pb2.GetReadOnlyStateRequest())
+    assert (answer.variable, answer.read_only, answer.is_replica) == ("read_only", True, False)
+    assert (answer.write_statements, answer.failed_writes, answer.window_seconds) == (50, 40, 10.0)
+    finding = found(answer, "get_read_only_state", config_read_only)
+    assert finding is not None
+    assert finding.severity == finding_pb2.SEVERITY_CRITICAL
+
+
+async def test_without_counted_errors_failed_digests_tell_and_without_those_rows_that_stay_as_they_are() -> None:
+    clock = ManualClock()
+    source = RecordedSource(
+        {
+            Statement.GLOBAL_VARIABLES: named(read_only=1),
+            Statement.GLOBAL_STATUS: named(
+                Uptime=910, Com_update=140, Handler_update=500, Com_insert=9, Handler_write=9
+            ),
+        }
+    )
+    history = sampled(clock, 10.0, Com_update=100.0, Handler_update=500.0, Com_insert=0.0, Handler_write=0.0)
+    view = view_of(source, clock, history)
+    answer = await get_read_only_state(view, settings_pb2.GetReadOnlyStateRequest())
+    assert (answer.write_statements, answer.failed_writes) == (49, 40)
+    view.texts.of_engine("d", "UPDATE `carts` SET `total` = ? WHERE `id` = ?")
+    calls, errors = DIGEST_COUNTERS.index("calls"), DIGEST_COUNTERS.index("errors")
+    for at, value in ((-10.0, 0), (0.0, 12)):
+        counters = tuple(value if n in (calls, errors) else 0 for n in range(len(DIGEST_COUNTERS)))
+        history.add_digests(DigestSample(clock.monotonic() + at, {("shop", "d"): counters}))
+    answer = await get_read_only_state(view, settings_pb2.GetReadOnlyStateRequest())
+    assert (answer.write_statements, answer.failed_writes) == (49, 12)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"read_only": False, "variable": ""},
+        {"failed_writes": 0},
+        {"failed_writes": 2},
+        {"failed_writes": 30, "write_statements": 90_000},
+        {"window_seconds": 0.0},
+    ],
+    ids=["writable", "nobody writes", "a mistake", "a few of very many", "not sampled"],
+)
+def test_a_server_nobody_is_hurt_by_is_clear(changes: dict[str, Any]) -> None:
+    state = {
+        "variable": "read_only",
+        "read_only": True,
+        "failed_writes": 40,
+        "write_statements": 50,
+        "window_seconds": 10.0,
+        **changes,
+    }
+    answer = settings_pb2.GetReadOnlyStateResponse(**state)
+    assert found(answer, "get_read_only_state", config_read_only) is None
+
+
+def test_writes_to_a_replica_are_a_warning() -> None:
+    answer = settings_pb2.GetReadOnlyStateResponse(
+        variable="read_only",
+        read_only=True,
+        is_replica=True,
+        failed_writes=40,
+        write_statements=50,
+        window_seconds=10.0,
+    )
+    finding = found(answer, "get_read_only_state", config_read_only)
+    assert finding is not None
+    assert finding.severity == finding_pb2.SEVERITY_WARNING
+
+
+async def test_a_changed_variable_carries_its_symptom_before_and_now() -> None:
+    clock = ManualClock()
+    setting = {"variable_name": "wait_timeout", "value": "2", "default_value": "28800", "set_seconds_ago": 20.0}
+    free_text = {"variable_name": "init_connect", "value": "SELECT 'Ada'", "default_value": "", "set_seconds_ago": None}
+    source = RecordedSource(
+        {
+            Statement.SETTINGS: [setting, free_text],
+            Statement.GLOBAL_STATUS: named(Uptime=910, Aborted_clients=49),
+        }
+    )
+    history = History()
+    for ago, aborted in ((60.0, 1.0), (30.0, 4.0), (15.0, 40.0)):
+        history.add_status(StatusSample(NOW - ago, {"Uptime": 900.0 - ago, "Aborted_clients": aborted}))
+    answer = await list_variable_changes(view_of(source, clock, history), settings_pb2.ListVariableChangesRequest())
+    timeout, connect = answer.changes
+    assert (timeout.value, timeout.default_value, timeout.symptom) == ("2", "28800", "aborted_clients_per_second")
+    assert (timeout.symptom_before, timeout.symptom_now, timeout.has_before) == (0.1, 0.6, True)
+    assert (connect.variable, connect.value, connect.withheld) == ("init_connect", "", True)
+    finding = found(answer, "list_variable_changes", config_change)
+    assert finding is not None
+    assert finding.onset.ToSeconds() == NOW - 20
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"symptom_now": 0.1},
+        {"symptom_before": 0.3},
+        {"old_value": "1"},
+        {"has_before": False, "value": "20000"},
+        {"variable": "slow_query_log"},
+    ],
+    ids=["nobody feels it", "as before", "made roomier", "not tight", "harmless"],
+)
+def test_a_change_that_hurts_nobody_is_clear(changes: dict[str, Any]) -> None:
+    change = {"variable": "wait_timeout", "old_value": "28800", "value": "2", "symptom_now": 0.8, "has_before": True}
+    answer = settings_pb2.ListVariableChangesResponse(
+        changes=[settings_pb2.VariableChange(**{**change, **changes})], window_seconds=15.0
+    )
+    assert found(answer, "list_variable_changes", config_change) is None
