@@ -34,6 +34,7 @@ READY_SECONDS = 60.0
 
 _SEARCHED = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/opt/mysql/bin")
 _VERSION = re.compile(r"\bVer\s+(\d+\.\d+\.\d+)(\S*)")
+_LINES_OF_A_START = 200
 _GUARD = Path(__file__).with_name("guard.py")
 
 
@@ -80,8 +81,7 @@ class EngineBinary:
 class RunningEngine:
     """A server that runs, with its administrator's account; use as a context manager, or call `stop`."""
 
-    kind: Kind
-    version: str
+    binary: EngineBinary
     directory: Path
     host: str
     port: int
@@ -90,6 +90,16 @@ class RunningEngine:
     password: str = field(repr=False)
     command: tuple[str, ...] = field(repr=False)
     guard: subprocess.Popen[str] = field(repr=False)
+
+    @property
+    def kind(self) -> Kind:
+        """MariaDB or MySQL."""
+        return self.binary.kind
+
+    @property
+    def version(self) -> str:
+        """The server's version, without what comes after its numbers."""
+        return self.binary.version
 
     @property
     def error_log(self) -> Path:
@@ -167,7 +177,7 @@ class RunningEngine:
         lines: list[str] = []
         for log in (self.error_log, self.directory / datadir.OUTPUT_LOG):
             if log.exists():
-                lines += log.read_text(errors="replace").splitlines()[-20:]
+                lines += log.read_text(errors="replace").splitlines()[-_LINES_OF_A_START:]
         return " | ".join([line for line in lines if "ERROR" in line][-5:] or lines[-5:]) or "it said nothing"
 
     def __enter__(self) -> RunningEngine:
@@ -253,7 +263,7 @@ def _identify(command: tuple[str, ...]) -> EngineBinary | None:
 def _launch(binary: EngineBinary, directory: Path, port: int, password: str, command: list[str]) -> RunningEngine:
     guard, pid = _guarded(directory, command)
     user = datadir.ADMINISTRATOR
-    return RunningEngine(binary.kind, binary.version, directory, HOST, port, pid, user, password, tuple(command), guard)
+    return RunningEngine(binary, directory, HOST, port, pid, user, password, tuple(command), guard)
 
 
 def _guarded(directory: Path, command: Sequence[str]) -> tuple[subprocess.Popen[str], int]:

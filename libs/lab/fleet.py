@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -18,8 +18,10 @@ from libs.lab.accounts import STOREX_USER, Login, create_account, grants
 from libs.lab.engines import EngineBinary, RunningEngine, require_engines
 from libs.lab.errors import IncidentError
 from libs.lab.injection import Target
+from libs.lab.replication import REPLICA_OPTIONS, catch_up, follow
 from libs.lab.run import RunningIncident, bring_about
 from libs.lab.schema import Service, create_database, create_tables
+from libs.lab.server import APPLICATION_PRIVILEGES
 from libs.lab.shop import SERVICES
 from libs.lab.workload import Workload
 
@@ -29,6 +31,9 @@ _REGIONS: dict[str, tuple[str, str, tuple[tuple[str, str], ...]]] = {
     "us-east-1": ("ccpa", "azure", (("orders-2", "orders"),)),
 }
 """Region: regulatory domain, cloud, instances with the service that each serves. A team is named as its service."""
+
+REPLICA_SUFFIX = "-replica"
+"""What a replica is called after its primary's name."""
 
 _USERS = {
     "payments-oncall": {"teams": ["payments"], "roles": ["on-call"]},
@@ -68,20 +73,32 @@ class LabFleet:
         self.instances: dict[str, LabInstance] = {}
         """Every instance by its short name."""
         self._incidents: list[RunningIncident] = []
+        self._performance_schema = True
 
     @classmethod
     def start(
-        cls, base_dir: Path, *, engines: Sequence[EngineBinary] | None = None, state_dir: Path | None = None
+        cls,
+        base_dir: Path,
+        *,
+        engines: Sequence[EngineBinary] | None = None,
+        state_dir: Path | None = None,
+        only: Sequence[str] = (),
+        replicas_of: Sequence[str] = (),
+        performance_schema: bool = True,
     ) -> LabFleet:
         """Start the fleet under `base_dir` and write its `storex.yaml` there.
 
-        Instances take turns with the given engines, by default all that are found. Raises LabError; what was started
-        is stopped then, as it is on Ctrl-C.
+        Instances take turns with the given engines, by default all that are found; `only` names those to start, if
+        not all. Each in `replicas_of` gets a replica beside it, called as it is with `-replica`. Raises LabError;
+        what was started is stopped then, as it is on Ctrl-C.
         """
         fleet = cls(base_dir)
+        fleet._performance_schema = performance_schema
         binaries = list(engines) if engines else require_engines()
         try:
-            fleet._start_instances(binaries)
+            fleet._start_instances(binaries, only)
+            for primary in replicas_of:
+                fleet._start_replica(fleet.instances[primary])
             fleet._write_configuration(state_dir or base_dir / "state")
         except BaseException:
             fleet.stop()
@@ -107,11 +124,12 @@ class LabFleet:
         self._incidents.clear()
         self.instances.clear()
 
-    def _start_instances(self, binaries: list[EngineBinary]) -> None:
+    def _start_instances(self, binaries: list[EngineBinary], only: Sequence[str]) -> None:
         planned = [
             (ResourceName(region, instance), SERVICES[service])
             for region, (_, _, instances) in _REGIONS.items()
             for instance, service in instances
+            if not only or instance in only
         ]
         pool = ThreadPoolExecutor(len(planned))
         try:
@@ -126,7 +144,7 @@ class LabFleet:
         self.instances = {str(name.instance): self.instances[str(name.instance)] for name, _ in planned}
 
     def _start_instance(self, name: ResourceName, service: Service, binary: EngineBinary) -> None:
-        engine = binary.start(self.base_dir / "engines" / str(name.instance))
+        engine = self._start_engine(binary, str(name.instance))
         with ExitStack() as undo:
             undo.callback(engine.kill)
             application = Login(engine.host, engine.port, service.account, secrets.token_urlsafe(18))
@@ -134,15 +152,44 @@ class LabFleet:
             with engine.connect() as administrator:
                 create_database(administrator, service.name)
                 create_tables(administrator, service, service.name)
-                whole_database = f"SELECT, INSERT, UPDATE, DELETE ON `{service.name}`.*"
-                create_account(administrator, application.user, application.password, [whole_database])
+                rights = f"{APPLICATION_PRIVILEGES} ON `{service.name}`.*"
+                create_account(administrator, application.user, application.password, [rights])
                 create_account(administrator, STOREX_USER, storex_password, grants(engine.kind))
-            workload = Workload(application, service.name, service.programs)
-            workload.start()
+            self._set_to_work(name, service, engine, application, storex_password)
             undo.pop_all()
-        target = Target(
-            application, Login(engine.host, engine.port, engine.user, engine.password), service, service.name
-        )
+
+    def _start_replica(self, primary: LabInstance) -> None:
+        """A replica of the same kind and version in the same region; the service's reading program uses it."""
+        name = ResourceName(primary.name.region, f"{primary.short_name}{REPLICA_SUFFIX}")
+        binary = primary.engine.binary
+        engine = self._start_engine(binary, str(name.instance), REPLICA_OPTIONS[binary.kind])
+        with ExitStack() as undo:
+            undo.callback(engine.kill)
+            source = primary.target.administrator
+            follow(source, _administrator(engine))
+            catch_up(source, _administrator(engine))
+            application = replace(primary.target.application, port=engine.port)
+            reading = replace(primary.service, programs=primary.service.programs[1:2])
+            self._set_to_work(name, reading, engine, application, primary.storex_password, source)
+            undo.pop_all()
+
+    def _start_engine(self, binary: EngineBinary, name: str, options: Sequence[str] = ()) -> RunningEngine:
+        directory = self.base_dir / "engines" / name
+        return binary.start(directory, options=options, performance_schema=self._performance_schema)
+
+    def _set_to_work(
+        self,
+        name: ResourceName,
+        service: Service,
+        engine: RunningEngine,
+        application: Login,
+        storex_password: str,
+        source: Login | None = None,
+    ) -> None:
+        workload = Workload(application, service.name, service.programs)
+        workload.start()
+        administrator = _administrator(engine)
+        target = Target(application, administrator, service, service.name, workload, source, engine.restart)
         self.instances[str(name.instance)] = LabInstance(name, service, engine, workload, target, storex_password)
 
     def _write_configuration(self, state_dir: Path) -> None:
@@ -157,9 +204,13 @@ class LabFleet:
                 "domain": domain,
                 "cloud": cloud,
                 "environment": "prod",
-                "instances": {short_name: _entry(self.instances[short_name]) for short_name, _ in instances},
+                "instances": {
+                    short_name: _entry(instance)
+                    for short_name, instance in self.instances.items()
+                    if instance.name.region == region
+                },
             }
-            for region, (domain, cloud, instances) in _REGIONS.items()
+            for region, (domain, cloud, _) in _REGIONS.items()
         }
         document = {"state_dir": str(state_dir), "users": _USERS, "regions": regions}
         self.config_path.write_text(yaml.safe_dump(document, sort_keys=False))
@@ -171,6 +222,10 @@ class LabFleet:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _administrator(engine: RunningEngine) -> Login:
+    return Login(engine.host, engine.port, engine.user, engine.password, is_patient=True)
 
 
 def _entry(instance: LabInstance) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from libs.core.catalogue import CATALOGUE
 
@@ -21,6 +22,20 @@ class Truth:
     entities: tuple[Entity, ...] = ()
     also: tuple[Truth, ...] = ()
     """Other faults that are there at the same time."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, for another process."""
+        return {
+            "kind": self.kind,
+            "entities": [list(entity) for entity in self.entities],
+            "also": [fault.to_json() for fault in self.also],
+        }
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Truth:
+        """What `to_json` gave."""
+        entities = tuple((role, type_, value) for role, type_, value in plain["entities"])
+        return cls(plain["kind"], entities, tuple(cls.from_json(fault) for fault in plain["also"]))
 
     @property
     def decisive(self) -> tuple[Entity, ...]:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,15 +19,18 @@ STOP_SECONDS = 40.0
 
 
 class Direction:
-    """A stage, as the one who directs it sees it; `watch` is called with every event that is not waited for."""
+    """A stage, as the one who directs it sees it; `watch` is called with every event that is not waited for.
 
-    def __init__(self, watch: Callable[[dict[str, Any]], None]) -> None:
+    Each of the instances in `replicas_of` gets a replica beside it.
+    """
+
+    def __init__(self, watch: Callable[[dict[str, Any]], None], replicas_of: Sequence[str] = ()) -> None:
         self._watch = watch
         self._keeps = False
         self.folder = Path(tempfile.mkdtemp(prefix="storex-demo-"))
         with (self.folder / "stage.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "libs.cli.demo.stage", str(self.folder)],
+                [sys.executable, "-m", "libs.cli.demo.stage", str(self.folder), *replicas_of],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -1,9 +1,10 @@
 """The stage process: databases under load and a mesh over them, directed through standard input and output.
 
-    python -m libs.cli.demo.stage FOLDER
+    python -m libs.cli.demo.stage FOLDER [INSTANCE ...]
 
-Takes a JSON object a line (`{"inject": ID, "instance": NAME}`, `{"keep": true}`), tells a JSON object a line. It ends,
-and removes its folder, on SIGTERM, on `storex down`, and when its input ends without having been told to keep on.
+Each INSTANCE gets a replica beside it. Takes a JSON object a line (`{"inject": ID, "instance": NAME}`,
+`{"keep": true}`), tells a JSON object a line. It ends, and removes its folder, on SIGTERM, on `storex down`, and when
+its input ends without having been told to keep on.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ STATE_FOLDER = "state"
 class Stage:
     """The fleet and the mesh of one demonstration."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, replicas_of: list[str]) -> None:
         self._folder = folder
+        self._replicas_of = replicas_of
         self._stop = asyncio.Event()
         self._kept = False
         self._fleet: LabFleet | None = None
@@ -56,7 +58,12 @@ class Stage:
 
     async def _set_up(self) -> None:
         began = time.monotonic()
-        self._fleet = await asyncio.to_thread(LabFleet.start, self._folder, state_dir=self._folder / STATE_FOLDER)
+        self._fleet = await asyncio.to_thread(
+            LabFleet.start,
+            self._folder,
+            state_dir=self._folder / STATE_FOLDER,
+            replicas_of=self._replicas_of,
+        )
         instances = {
             instance.short_name: {"name": str(instance.name), "engine": instance.engine.kind}
             for instance in self._fleet.instances.values()
@@ -94,7 +101,7 @@ class Stage:
         except LabError as error:
             self._tell(event="failed", text=str(error))
             return
-        self._tell(event="injected", title=running.title, kind=running.truth.kind, entities=running.truth.entities)
+        self._tell(event="injected", title=running.title, **running.truth.to_json())
 
     def _tell_mesh(self, event: MeshEvent) -> None:
         self._tell(event=event.event, service=event.service, text=event.text)
@@ -107,9 +114,9 @@ class Stage:
 
 
 def main() -> None:
-    """Run a stage in the folder that the first argument names."""
+    """Run a stage in the folder that the first argument names, with replicas of the instances that follow."""
     try:
-        asyncio.run(Stage(Path(sys.argv[1])).run())
+        asyncio.run(Stage(Path(sys.argv[1]), sys.argv[2:]).run())
     except (LabError, OSError) as error:
         print(json.dumps({"event": "failed", "text": str(error)}), flush=True)
         sys.exit(1)

@@ -8,12 +8,13 @@ from pymysql.cursors import Cursor
 
 from libs.lab.clients import set_to_work
 from libs.lab.injection import Injection, Target
-from libs.lab.schema import ClientProgram
+from libs.lab.schema import HISTORY_ROWS, ClientProgram
 from libs.lab.server import set_global
 
 _PROGRAM = "ranking-page"
 _CONNECTIONS, _PER_SECOND, _ENOUGH_RUN = 3, 4.0, 3
-_LIMIT_BYTES = 1024 * 1024
+_LIMIT_BYTES = 256 * 1024
+_ROWS = 20_000
 
 
 def inject(target: Target) -> Injection:
@@ -25,7 +26,7 @@ def inject(target: Target) -> Injection:
     )
 
     def show_ranking(cursor: Cursor, chance: Random) -> None:
-        cursor.execute(rank, (chance.randint(1, 1000),))
+        cursor.execute(rank, (HISTORY_ROWS - _ROWS + chance.randint(1, 1000),))
 
     injection = Injection(
         user=target.application.user,

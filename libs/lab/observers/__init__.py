@@ -35,7 +35,7 @@ OBSERVERS: dict[str, Observer] = {
     "innodb.flush_per_commit": server.changed_variable,
     "replication.stopped": server.channel,
     "replication.error": server.channel,
-    "replication.lag": server.channel,
+    "replication.lag": server.channel_and_table,
     "config.read_only": server.changed_variable,
     "config.change": server.changed_variable,
     "capacity.table_full": server.table,

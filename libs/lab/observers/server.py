@@ -68,3 +68,8 @@ def channel(_observer: Connection, _injection: Injection, target: Target) -> tup
     status = replica_status(target.administrator)
     error = ((CAUSE, "error_code", str(status.error_code)),) if status.error_code else ()
     return ((AFFECTED, "channel", status.channel), *error)
+
+
+def channel_and_table(observer: Connection, injection: Injection, target: Target) -> tuple[Entity, ...]:
+    """The replication channel, and the table without a primary key that its applier is busy with."""
+    return (*channel(observer, injection, target), *table(observer, injection, target))

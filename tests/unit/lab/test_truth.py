@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from libs.lab.errors import IncidentError
@@ -49,6 +51,7 @@ def test_of_two_faults_both_are_asked_for_and_nothing_else() -> None:
     blocker = ("lock.row_blocker", [("holder", "connection_id", "812")])
     read_only = ("config.read_only", [("cause", "variable", "read_only")])
     assert both.unmet([blocker, read_only]) == []
+    assert Truth.from_json(json.loads(json.dumps(both.to_json()))) == both
     assert both.unmet([blocker]) == ["config.read_only was not reported."]
     assert both.unmet([blocker, read_only, ("connections.leak", [])]) == [
         "connections.leak was reported, but only lock.row_blocker and config.read_only are there."
