@@ -61,6 +61,8 @@ class Incident:
     inject: Callable[[Target], Injection]
     needs_replica: bool = False
     """Whether it can be brought about on a replica only."""
+    restarts: bool = False
+    """Whether it restarts the server, which the lab may do with its own only."""
 
 
 INCIDENTS: dict[str, Incident] = {
@@ -167,11 +169,17 @@ INCIDENTS: dict[str, Incident] = {
         Incident("healthy", "Nothing happens: the control", healthy.inject),
         Incident("healthy.idle", "Nothing is wrong: the clients have nothing to do", healthy_idle.inject),
         Incident("healthy.busy", "Nothing is wrong: twice as much to do as else", healthy_busy.inject),
-        Incident("healthy.just_started", "Nothing is wrong: the server was restarted", healthy_just_started.inject),
+        Incident(
+            "healthy.just_started",
+            "Nothing is wrong: the server was restarted",
+            healthy_just_started.inject,
+            restarts=True,
+        ),
         Incident(
             "healthy.cold_cache",
             "Nothing is wrong: the server was restarted and its buffer pool is cold",
             healthy_cold_cache.inject,
+            restarts=True,
         ),
         Incident(
             "healthy.nightly_batch",

@@ -13,6 +13,7 @@ from libs.lab.observers.statements import digest_pattern
 from libs.lab.schema import HISTORY_ROWS, HOT_ROWS, Service, Table
 from libs.lab.shop import SERVICES
 from libs.lab.truth import HEALTHY
+from scripts import document_incidents
 
 
 def _table(service: Service, name: str) -> Table:
@@ -66,3 +67,7 @@ def test_a_statement_is_known_again_in_its_digest(statement: str, text: str) -> 
     pattern = digest_pattern(statement).replace("%", ".*")
     assert re.fullmatch(pattern, text)
     assert not re.fullmatch(pattern, "DELETE FROM `hot` WHERE `id` = ?")
+
+
+def test_the_page_of_incidents_is_current() -> None:
+    assert document_incidents.PAGE.read_text(encoding="utf-8") == document_incidents.page()
