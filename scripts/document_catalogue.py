@@ -28,7 +28,9 @@ def row(entry: RootCause) -> str:
     entities = ", ".join(
         f"**{part.role} {part.type}**" if part.required else f"{part.role} {part.type}" for part in entry.entities
     )
-    evidence = "<br>".join(f"`{item.tool}` `{item.path}`" for item in entry.evidence)
+    evidence = "<br>".join(
+        f"`{item.tool}` `{item.path}`" + (f" = `{item.value}`" if item.value else "") for item in entry.evidence
+    )
     return f"| `{entry.id}` | {entry.title} | {entry.precedence} | {entities} | {evidence or '—'} |\n"
 
 

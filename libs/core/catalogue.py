@@ -27,12 +27,13 @@ class RequiredEvidence:
     """A value that a confirmed report must cite.
 
     `path` is a pattern over the tool's answer in which `[*]` stands for any position. Where `entity` is given, the
-    value at the path must be the value of that entity in the report.
+    value at the path must be the value of that entity in the report; where `value` is given, it must be that one.
     """
 
     tool: str
     path: str
     entity: EntityRole | None = None
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,35 @@ class RootCause:
 
 _HOLDER_CONNECTION = EntityRole(HOLDER, "connection_id", required=True)
 _VICTIM_CONNECTION = EntityRole(VICTIM, "connection_id", required=True)
+_ANY_VICTIM = EntityRole(VICTIM, "connection_id")
 _HOLDER_OWNER = (EntityRole(HOLDER, "user"), EntityRole(HOLDER, "host"), EntityRole(HOLDER, "program"))
 _STATEMENT = EntityRole(CAUSE, "statement_digest", required=True)
 _TABLE = EntityRole(AFFECTED, "table")
 _REQUIRED_TABLE = EntityRole(AFFECTED, "table", required=True)
 _INDEX = EntityRole(AFFECTED, "index")
+_SCHEMA = EntityRole(AFFECTED, "schema")
+_HOLDER_USER = EntityRole(HOLDER, "user", required=True)
+_SPIKE_USER = EntityRole(CAUSE, "user")
 _CHANNEL = EntityRole(AFFECTED, "channel", required=True)
 _VARIABLE = EntityRole(CAUSE, "variable")
 _REQUIRED_VARIABLE = EntityRole(CAUSE, "variable", required=True)
+
+
+def _of_statement(*fields: str) -> tuple[RequiredEvidence, ...]:
+    """Evidence in the row of the statement that is the cause."""
+    fields_of_row = (RequiredEvidence("list_top_queries", f"queries[*].{field}") for field in fields)
+    return (RequiredEvidence("list_top_queries", "queries[*].statement.digest", _STATEMENT), *fields_of_row)
+
+
+def _waiting_behind(kind: str) -> tuple[RequiredEvidence, ...]:
+    """Evidence that a session waits for a lock of that kind, and who is at the root of it."""
+    return (
+        RequiredEvidence("get_lock_waits", "holders[*].session.connection_id", _HOLDER_CONNECTION),
+        RequiredEvidence("get_lock_waits", "waiters[*].root_connection_id", _HOLDER_CONNECTION),
+        RequiredEvidence("get_lock_waits", "waiters[*].session.connection_id", _ANY_VICTIM),
+        RequiredEvidence("get_lock_waits", "waiters[*].kind", value=kind),
+    )
+
 
 _ENTRIES = (
     RootCause(
@@ -78,32 +100,93 @@ _ENTRIES = (
         "lock.metadata",
         "A metadata lock stops DDL, and DDL stops everybody",
         60,
-        (_HOLDER_CONNECTION, *_HOLDER_OWNER, EntityRole(VICTIM, "connection_id"), _TABLE),
+        (_HOLDER_CONNECTION, *_HOLDER_OWNER, _ANY_VICTIM, _TABLE),
+        _waiting_behind("LOCK_KIND_METADATA"),
     ),
     RootCause(
-        "lock.global_read", "A global read lock or backup lock stops writes", 70, (_HOLDER_CONNECTION, *_HOLDER_OWNER)
+        "lock.global_read",
+        "A global read lock or backup lock stops writes",
+        70,
+        (_HOLDER_CONNECTION, *_HOLDER_OWNER, _ANY_VICTIM),
+        _waiting_behind("LOCK_KIND_GLOBAL"),
     ),
     RootCause(
-        "lock.deadlock", "Transactions keep deadlocking", 60, (EntityRole(CAUSE, "statement_digest"), _REQUIRED_TABLE)
+        "lock.deadlock",
+        "Transactions keep deadlocking",
+        60,
+        (EntityRole(CAUSE, "statement_digest"), _REQUIRED_TABLE, _INDEX),
+        (
+            RequiredEvidence("get_innodb_status", "last_deadlock.transactions[*].waiting_table", _REQUIRED_TABLE),
+            RequiredEvidence("get_innodb_status", "deadlocks_in_window"),
+        ),
     ),
-    RootCause("lock.hot_row", "Many sessions queue for the same row in turn", 55, (_STATEMENT, _TABLE)),
-    RootCause("lock.unindexed_write", "A write locks far more rows than it changes", 65, (_STATEMENT, _TABLE)),
+    RootCause(
+        "lock.hot_row",
+        "Many sessions queue for the same row in turn",
+        55,
+        (_STATEMENT, _TABLE, _INDEX),
+        (
+            RequiredEvidence("get_lock_waits", "waiters[*].session.statement.digest", _STATEMENT),
+            RequiredEvidence("get_lock_waits", "waiters[*].record"),
+            RequiredEvidence("get_lock_waits", "row_lock_load"),
+        ),
+    ),
+    RootCause(
+        "lock.unindexed_write",
+        "A write locks far more rows than it changes",
+        65,
+        (_STATEMENT, _TABLE, _SCHEMA, EntityRole(HOLDER, "connection_id"), *_HOLDER_OWNER),
+        (
+            *_of_statement("rows_examined"),
+            RequiredEvidence("get_lock_waits", "holders[*].transaction.rows_locked"),
+        ),
+    ),
     RootCause(
         "query.missing_index",
         "A statement reads far more rows than it returns, without an index",
         40,
-        (_STATEMENT, _TABLE, EntityRole(AFFECTED, "schema")),
+        (_STATEMENT, _TABLE, _SCHEMA),
+        _of_statement("rows_examined", "unindexed_calls"),
+    ),
+    RootCause(
+        "query.plan_regression",
+        "A statement's plan became worse",
+        50,
+        (_STATEMENT, _TABLE, _INDEX, _SCHEMA),
+        _of_statement("work_change.before.calls", "work_change.after.rows_examined"),
+    ),
+    RootCause(
+        "query.temp_spill",
+        "A statement spills temporary tables to disk",
+        45,
+        (_STATEMENT, _VARIABLE, _TABLE, _SCHEMA),
+        _of_statement("temp_disk_tables"),
+    ),
+    RootCause(
+        "query.heavy_scan",
+        "A statement reads a great deal, as it was written to",
+        30,
+        (_STATEMENT, _TABLE, _SCHEMA),
+        _of_statement("rows_examined"),
+    ),
+    RootCause(
+        "traffic.spike",
+        "More calls than normal",
+        40,
         (
-            RequiredEvidence("list_top_queries", "queries[*].statement.digest", _STATEMENT),
-            RequiredEvidence("list_top_queries", "queries[*].rows_examined"),
-            RequiredEvidence("list_top_queries", "queries[*].no_index_used"),
+            _SPIKE_USER,
+            EntityRole(CAUSE, "host"),
+            EntityRole(CAUSE, "program"),
+            EntityRole(CAUSE, "statement_digest"),
         ),
     ),
-    RootCause("query.plan_regression", "A statement's plan became worse", 50, (_STATEMENT, _TABLE, _INDEX)),
-    RootCause("query.temp_spill", "A statement spills temporary tables to disk", 45, (_STATEMENT, _VARIABLE)),
-    RootCause("query.heavy_scan", "A statement reads a great deal, as it was written to", 30, (_STATEMENT, _TABLE)),
-    RootCause("traffic.spike", "More calls than normal", 40, (EntityRole(CAUSE, "user"), EntityRole(CAUSE, "program"))),
-    RootCause("traffic.n_plus_one", "One request became many small statements", 50, (_STATEMENT,)),
+    RootCause(
+        "traffic.n_plus_one",
+        "One request became many small statements",
+        50,
+        (_STATEMENT, _TABLE, _SCHEMA),
+        _of_statement("calls_per_second"),
+    ),
     RootCause("traffic.retry_storm", "Clients repeat what fails", 55, (_STATEMENT, EntityRole(CAUSE, "error_code"))),
     RootCause(
         "connections.leak",
@@ -120,11 +203,11 @@ _ENTRIES = (
         "connections.exhausted",
         "No connection is left",
         30,
+        (_HOLDER_USER, EntityRole(HOLDER, "host"), EntityRole(HOLDER, "program"), _VARIABLE),
         (
-            EntityRole(HOLDER, "user", required=True),
-            EntityRole(HOLDER, "host"),
-            EntityRole(HOLDER, "program"),
-            _VARIABLE,
+            RequiredEvidence("get_connections", "groups[*].user", _HOLDER_USER),
+            RequiredEvidence("get_connections", "used_ratio"),
+            RequiredEvidence("get_connections", "max_connections"),
         ),
     ),
     RootCause(

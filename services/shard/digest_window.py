@@ -25,6 +25,11 @@ class DigestDelta:
     digest_text: str
     counters: Mapping[str, int]
 
+    @property
+    def key(self) -> DigestKey:
+        """What it is counted under."""
+        return (self.schema, self.digest)
+
 
 def cumulative(
     rows: Iterable[Row], before: Mapping[DigestKey, DigestCounters] = MappingProxyType({})

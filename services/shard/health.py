@@ -9,12 +9,13 @@ from dataclasses import replace
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from libs.core.catalogue import CATALOGUE, CAUSE
+from libs.core.catalogue import CATALOGUE
 from libs.core.errors import Reason, StorexError
 from services.shard.collectors.registry import COLLECTORS
 from services.shard.detectors.readings import Detection, Detector, Readings
 from services.shard.detectors.registry import DETECTORS
 from services.shard.mysql.shared import SharedSource
+from services.shard.relations import explains
 from services.shard.unreachable import limit_of
 from services.shard.view import InstanceView
 from storex.common.v1 import entity_pb2
@@ -29,6 +30,7 @@ LONGEST_LOOK = 3.5
 REQUESTS: dict[str, Message] = {
     "get_lock_waits": diagnostics_pb2.GetLockWaitsRequest(),
     "list_top_queries": diagnostics_pb2.ListTopQueriesRequest(window=Duration(seconds=QUERY_WINDOW), page_size=50),
+    "get_innodb_status": diagnostics_pb2.GetInnodbStatusRequest(),
     "get_connections": diagnostics_pb2.GetConnectionsRequest(),
     "get_read_only_state": settings_pb2.GetReadOnlyStateRequest(),
     "list_variable_changes": settings_pb2.ListVariableChangesRequest(),
@@ -74,6 +76,7 @@ async def _read(view: InstanceView, tools: Sequence[str], before: Readings | Non
         history=view.history,
         at=view.clock.monotonic(),
         now=view.clock.now(),
+        previous=None if before is None else replace(before, previous=None),
     )
 
 
@@ -114,7 +117,7 @@ def rank(findings: Sequence[finding_pb2.Finding]) -> list[finding_pb2.Finding]:
     for number, finding in enumerate(ordered, 1):
         finding.id = f"f{number}"
     for cause in ordered:
-        cause.explains.extend(effect.id for effect in ordered if effect is not cause and _explains(cause, effect))
+        cause.explains.extend(effect.id for effect in ordered if effect is not cause and explains(cause, effect))
     explained = {effect for cause in ordered for effect in cause.explains}
     return [f for f in ordered if f.id not in explained] + [f for f in ordered if f.id in explained]
 
@@ -122,14 +125,3 @@ def rank(findings: Sequence[finding_pb2.Finding]) -> list[finding_pb2.Finding]:
 def _badness(finding: finding_pb2.Finding) -> tuple[int, float, int, float]:
     entry = CATALOGUE.get(finding.kind)
     return (finding.severity, finding.impact, entry.precedence if entry else 0, finding.confidence)
-
-
-def _explains(cause: finding_pb2.Finding, effect: finding_pb2.Finding) -> bool:
-    """A statement that searches long for its rows keeps the locks that it takes for as long."""
-    if (cause.kind, effect.kind) != ("query.missing_index", "lock.row_blocker"):
-        return False
-    return bool(_digests(cause) & _digests(effect))
-
-
-def _digests(finding: finding_pb2.Finding) -> set[str]:
-    return {found.value for found in finding.entities if found.role == CAUSE and found.type == "statement_digest"}

@@ -24,6 +24,7 @@ class Edge:
     index: str = ""
     requested_mode: str = ""
     held_mode: str = ""
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)

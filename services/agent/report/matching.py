@@ -7,7 +7,7 @@ victim cannot be swapped, and the rows examined belong to the statement that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
@@ -164,13 +164,19 @@ def _with_values(cause: DraftCause, role: str, type_: str, values: Sequence[str]
     return DraftCause(cause.kind, cause.name, cause.confidence, (*kept, *added), cause.summary)
 
 
-def _length(message: Message | None, field: str) -> int:
-    return len(getattr(message, field, ()))
+def _length(message: Message | None, list_path: str) -> int:
+    """How many elements the list at a dotted path has; 0 where the path leads nowhere."""
+    current: object = message
+    for name in list_path.split("."):
+        current = getattr(current, name, None)
+    return len(current) if isinstance(current, Sized) else 0
 
 
 def _shows(citation: Citation | None, required: RequiredEvidence, cause: DraftCause) -> bool:
     if citation is None:
         return False
+    if required.value:
+        return citation.value == required.value
     if required.entity is not None:
         return citation.value in cause.values(required.entity.role, required.entity.type)
     return is_positive(citation.value)

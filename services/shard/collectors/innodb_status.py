@@ -8,6 +8,10 @@ from services.shard.statement_texts import StatementTexts
 from services.shard.view import InstanceView, text, timestamp, whole
 from storex.diagnostics.v1 import diagnostics_pb2
 
+DEADLOCKS = "Innodb_deadlocks"
+DEADLOCK_WINDOW = 60.0
+"""The span that deadlocks are counted over, in seconds, where that much has been sampled."""
+
 
 async def get_innodb_status(
     view: InstanceView, _request: diagnostics_pb2.GetInnodbStatusRequest
@@ -27,10 +31,22 @@ async def get_innodb_status(
         setattr(response, name, value)
     if "Innodb_history_list_length" in status:
         response.history_list_length = whole(status["Innodb_history_list_length"])
+    _add_deadlocks(response, view, status)
     response.checkpoint_age = max(0, response.log_sequence_number - response.last_checkpoint)
     if monitor.deadlock is not None:
         response.last_deadlock.CopyFrom(_deadlock(monitor.deadlock, began, view.texts))
     return response
+
+
+def _add_deadlocks(
+    response: diagnostics_pb2.GetInnodbStatusResponse, view: InstanceView, status: dict[str, object]
+) -> None:
+    now = view.clock.monotonic()
+    response.deadlocks = whole(status.get(DEADLOCKS))
+    before = view.history.status_before(now, DEADLOCK_WINDOW)
+    if before is not None and DEADLOCKS in before.values:
+        response.deadlocks_in_window = max(0, response.deadlocks - int(before.values[DEADLOCKS]))
+        response.window_seconds = round(now - before.at, 3)
 
 
 def _deadlock(found: LastDeadlock, began: float, texts: StatementTexts) -> diagnostics_pb2.Deadlock:

@@ -21,6 +21,12 @@ METADATA = diagnostics_pb2.LOCK_KIND_METADATA
 GLOBAL = diagnostics_pb2.LOCK_KIND_GLOBAL
 TABLE = diagnostics_pb2.LOCK_KIND_TABLE
 
+RATE_WINDOW = 5.0
+"""The span that rates are measured over, in seconds, where that much has been sampled."""
+SHORTEST_WINDOW = 0.9
+"""Below this a rate says little, in seconds."""
+
+_ADVISORY = "USER LEVEL LOCK"
 _QUOTED = re.compile(r"`((?:[^`]|``)*)`")
 _STATES = (
     ("Waiting for table metadata lock", METADATA),
@@ -56,11 +62,30 @@ async def get_lock_waits(
     waits = _row_wait_seconds(results)
     waiters = [_waiter(chain, sessions, waits) for chain in forest.chains.values()]
     waiters += _unexplained(results, sessions, transactions, waits, forest)
-    return diagnostics_pb2.GetLockWaitsResponse(
+    response = diagnostics_pb2.GetLockWaitsResponse(
         observation=view.observation(began, results),
         holders=_holders(forest, waiters, sessions, transactions),
         waiters=sorted(waiters, key=lambda waiter: (-waiter.wait_seconds, waiter.session.connection_id)),
     )
+    _add_rates(response, view)
+    return response
+
+
+def _add_rates(response: diagnostics_pb2.GetLockWaitsResponse, view: InstanceView) -> None:
+    """From what was sampled: the engine counts a wait's time when it ends."""
+    before = view.history.status_before(view.clock.monotonic(), RATE_WINDOW)
+    now = view.history.status[-1] if view.history.status else None
+    if before is None or now is None or now.at - before.at < SHORTEST_WINDOW:
+        return
+    span = now.at - before.at
+    waits, milliseconds = (
+        max(0.0, now.values.get(counter, 0.0) - before.values.get(counter, 0.0))
+        for counter in ("Innodb_row_lock_waits", "Innodb_row_lock_time")
+    )
+    response.window_seconds = round(span, 3)
+    response.row_lock_waits_per_second = round(waits / span, 3)
+    response.average_row_lock_wait_seconds = round(milliseconds / 1000.0 / waits, 4) if waits else 0.0
+    response.row_lock_load = round(milliseconds / 1000.0 / span, 3)
 
 
 def _row_edges(results: ResultSets) -> Iterator[Edge]:
@@ -83,6 +108,7 @@ def _row_edges(results: ResultSets) -> Iterator[Edge]:
             text(wanted.get("index_name")),
             text(wanted.get("lock_mode")),
             text(held.get("lock_mode")),
+            text(wanted.get("record")),
         )
 
 
@@ -100,6 +126,8 @@ def _metadata_edges(results: ResultSets) -> Iterator[Edge]:
         key = (text(row["object_type"]), text(row["schema_name"]), text(row["object_name"]))
         by_object[key].append(row)
     for key, locks in by_object.items():
+        if key[0] == _ADVISORY:
+            continue  # GET_LOCK: an application's way of queueing, not the database's
         held = [row for row in locks if row["lock_status"] == "GRANTED"]
         wanted = [row for row in locks if row["lock_status"] == "PENDING"]
         for waiter in wanted:
@@ -155,6 +183,7 @@ def _waiter(chain: Chain, sessions: Sessions, waits: Mapping[int, float]) -> dia
         index=edge.index,
         requested_mode=edge.requested_mode,
         held_mode=edge.held_mode,
+        record=edge.record,
         wait_seconds=_wait_seconds(session, waits),
     )
 

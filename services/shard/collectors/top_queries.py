@@ -16,7 +16,8 @@ from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import DigestSample, RunningStatement
 from services.shard.statement_texts import KnownStatement
 from services.shard.system_statements import is_system
-from services.shard.view import InstanceView
+from services.shard.view import InstanceView, timestamp
+from services.shard.work_changes import Change, Cost, unindexed_calls, work_change
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, session_pb2
 
@@ -95,11 +96,16 @@ def _counted(
     view: InstanceView, results: ResultSets, before: DigestSample, measured: float
 ) -> tuple[list[diagnostics_pb2.QueryStats], list[entity_pb2.Limit]]:
     rows = results.rows(Statement.DIGESTS)
+    rows_now, now = cumulative(rows), view.clock.monotonic()
     queries = []
     for delta in deltas(rows, before.counters):
         known = view.texts.of_engine(delta.digest, delta.digest_text)
         if not is_system(delta.schema, known.tables):
-            queries.append(_stats(delta, known, measured))
+            stats = _stats(delta, known, measured)
+            change = work_change(view.history.digests, delta, rows_now[delta.key], now)
+            if change is not None:
+                stats.work_change.CopyFrom(_work_change(change, view))
+            queries.append(stats)
     lost = lost_calls(rows, before.counters)
     return queries, [_table_full(lost)] if lost else []
 
@@ -123,6 +129,28 @@ def _stats(delta: DigestDelta, known: KnownStatement, measured: float) -> diagno
         temp_disk_tables=counters["temp_disk_tables"],
         errors=counters["errors"],
         lock_seconds=round(counters["lock_picoseconds"] / _PICO, 6),
+        temp_tables=counters["temp_tables"],
+        sort_merge_passes=counters["sort_merge_passes"],
+        full_joins=counters["full_joins"],
+        full_scans=counters["full_scans"],
+        unindexed_calls=unindexed_calls(counters),
+    )
+
+
+def _work_change(change: Change, view: InstanceView) -> diagnostics_pb2.WorkChange:
+    began = view.clock.now() - view.clock.monotonic()
+    return diagnostics_pb2.WorkChange(
+        changed_at=timestamp(began + change.at), before=_cost(change.before), after=_cost(change.after)
+    )
+
+
+def _cost(cost: Cost) -> diagnostics_pb2.CallCost:
+    return diagnostics_pb2.CallCost(
+        calls=cost.calls,
+        average_seconds=round(cost.seconds, 6),
+        rows_examined=round(cost.rows_examined, 3),
+        rows_returned=round(cost.rows_returned, 3),
+        unindexed_share=round(cost.unindexed_share, 4),
     )
 
 

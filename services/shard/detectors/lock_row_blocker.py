@@ -1,12 +1,14 @@
 """`lock.row_blocker`: a transaction holds row locks that others wait for, often while its client does nothing.
 
-Not a hot row, where holders change while the queue stays: the transaction is older than the wait for it.
+Not a hot row, where holders change while the queue stays: the transaction is older than the wait for it, and where
+waits end all the time, it is seen to hold on between two looks.
 """
 
 from __future__ import annotations
 
 from libs.core.catalogue import AFFECTED, CAUSE, HOLDER, VICTIM
 from services.shard.citation import cite
+from services.shard.detectors.parts import queue_severity, session_evidence, session_parts
 from services.shard.detectors.readings import Detection, Readings, entity, limit_codes
 from services.shard.view import timestamp
 from storex.common.v1 import entity_pb2
@@ -19,8 +21,10 @@ SHORTEST_WAIT = 1.0
 """A wait below this is how locks work, in seconds."""
 NOTICED_WAIT = 0.1
 """From here on a wait for an idle holder is worth another look, in seconds."""
-CRITICAL_SESSIONS, CRITICAL_WAIT = 3, 10.0
-"""So many sessions that wait, or one that waits so many seconds, is critical."""
+LOAD = 0.2
+"""Where so many sessions' waits end on average, a holder is looked at twice."""
+BETWEEN_LOOKS = 0.5
+"""Seconds after which a passing holder is gone."""
 START_STEP = 1.0
 """Transactions start on a whole second, as far as the engine tells."""
 MOST_FINDINGS, MOST_VICTIMS = 5, 20
@@ -35,9 +39,10 @@ def detect(readings: Readings) -> Detection:
         blind = _blind(answer)
         if blind is not None:
             return blind
-    guilty = [place for place, holder in enumerate(answer.holders) if _is_blocker(holder)][:MOST_FINDINGS]
+    blocking = [place for place, holder in enumerate(answer.holders) if _is_blocker(holder)]
+    guilty = [place for place in blocking if _holds_on(answer.holders[place], readings)][:MOST_FINDINGS]
     if not guilty:
-        return Detection(reason=_clear(answer), look_again=_until_decided(answer))
+        return Detection(reason=_clear(answer), look_again=BETWEEN_LOOKS if blocking else _until_decided(answer))
     return Detection(tuple(_finding(answer, place, readings.now) for place in guilty))
 
 
@@ -70,6 +75,19 @@ def _is_blocker(holder: diagnostics_pb2.LockHolder) -> bool:
     return not holder.HasField("transaction") or age + START_STEP >= holder.longest_wait_seconds
 
 
+def _holds_on(holder: diagnostics_pb2.LockHolder, readings: Readings) -> bool:
+    """Where others' waits end all the time, a holder may have waited as long as they have, and be gone in a moment."""
+    answer, earlier = readings.lock_waits, readings.previous.lock_waits if readings.previous is not None else None
+    if answer is None or answer.row_lock_load < LOAD or holder.transaction.idle_seconds >= SHORTEST_WAIT:
+        return True
+    return earlier is not None and any(_is_same(holder, before) for before in earlier.holders)
+
+
+def _is_same(holder: diagnostics_pb2.LockHolder, before: diagnostics_pb2.LockHolder) -> bool:
+    transaction = (holder.session.connection_id, holder.transaction.transaction_id)
+    return transaction == (before.session.connection_id, before.transaction.transaction_id)
+
+
 def _clear(answer: diagnostics_pb2.GetLockWaitsResponse) -> str:
     rows = [waiter for waiter in answer.waiters if waiter.kind == diagnostics_pb2.LOCK_KIND_ROW]
     if not rows:
@@ -82,11 +100,10 @@ def _finding(answer: diagnostics_pb2.GetLockWaitsResponse, place: int, now: floa
     holder = answer.holders[place]
     root = holder.session.connection_id
     victims = [number for number, waiter in enumerate(answer.waiters) if waiter.root_connection_id == root]
-    critical = holder.blocked_sessions >= CRITICAL_SESSIONS or holder.longest_wait_seconds >= CRITICAL_WAIT
     idle = holder.transaction.idle
     return finding_pb2.Finding(
         kind=KIND,
-        severity=finding_pb2.SEVERITY_CRITICAL if critical else finding_pb2.SEVERITY_WARNING,
+        severity=queue_severity(holder.blocked_sessions, holder.longest_wait_seconds),
         confidence=0.97 if idle else 0.85,
         onset=timestamp(now - holder.longest_wait_seconds),
         summary=_summary(holder),
@@ -110,9 +127,7 @@ def _entities(
     answer: diagnostics_pb2.GetLockWaitsResponse, holder: diagnostics_pb2.LockHolder, victims: list[int]
 ) -> list[entity_pb2.Entity]:
     session = holder.session
-    found = [entity(HOLDER, "connection_id", str(session.connection_id))]
-    owners = (("user", session.user), ("host", session.host), ("program", session.program))
-    found += [entity(HOLDER, kind, value) for kind, value in owners if value]
+    found = session_parts(HOLDER, session)
     waiters = [answer.waiters[number] for number in victims]
     found += [entity(VICTIM, "connection_id", str(waiter.session.connection_id)) for waiter in waiters[:MOST_VICTIMS]]
     direct = [waiter for waiter in waiters if waiter.depth == 1 and waiter.table]
@@ -144,6 +159,4 @@ def _evidence(
         waiter = f"waiters[{number}]"
         found.append(value(f"{waiter}.session.connection_id", "This connection waits."))
         found.append(value(f"{waiter}.root_connection_id", "At the root of its chain is this connection."))
-    owners = (("user", holder.session.user), ("program", holder.session.program))
-    found += [value(f"{at}.session.{field}", f"The holder's {field}.") for field, known in owners if known]
-    return found
+    return found + session_evidence(TOOL, answer, f"{at}.session", holder.session, "holder")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 
-from libs.core.catalogue import AFFECTED, CAUSE
-from services.shard.citation import cite
-from services.shard.detectors.readings import Detection, Readings, entity, limit_codes
+from services.shard.detectors.parts import statement_evidence, statement_parts
+from services.shard.detectors.readings import Detection, Readings, limit_codes
 from services.shard.view import timestamp
-from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
 KIND = "query.missing_index"
-TOOL = "list_top_queries"
 
 ROWS_PER_CALL = 1_000
 """A call that reads fewer rows is quick without an index as well."""
@@ -25,8 +22,15 @@ LOAD = 0.05
 CRITICAL_LOAD = 1.0
 MOST_FINDINGS = 3
 
-_LOOKS_FOR_SOMETHING = re.compile(r"\b(?:WHERE|ON|USING|HAVING|LIMIT)\b", re.IGNORECASE)
+_FIGURES = ("rows_examined", "rows_sent", "rows_affected", "unindexed_calls", "calls", "load", "average_seconds")
+_LOOKS_FOR_SOMETHING = re.compile(r"\b(?:WHERE|ON|USING|LIMIT)\b", re.IGNORECASE)
 """Without one of these a statement means to read everything: that is a heavy scan, and no index would help."""
+_SUMS_UP = re.compile(
+    r"\b(?:GROUP\s+BY|DISTINCT|OVER\b|WITH\s+ROLLUP|(?:COUNT|SUM|AVG|MIN|MAX|GROUP_CONCAT)\s*\()", re.IGNORECASE
+)
+"""How many rows such a statement reads to good purpose does not show in how many it returns."""
+_PICKS_FEW = re.compile(r"(?:[^<>!]=|<=>|\bIN\b|\bLIKE\b)\s*\(?\s*(?:\?|\.\.\.)", re.IGNORECASE)
+"""A comparison with values that is likely to leave few rows, also of a statement that sums them up."""
 
 
 def detect(readings: Readings) -> Detection:
@@ -36,26 +40,34 @@ def detect(readings: Readings) -> Detection:
         return Detection(not_checked=True, reason="The statements could not be read.")
     if "SAMPLED_ONLY" in limit_codes(answer):
         return Detection(not_checked=True, reason=_sampled_reason(answer))
-    guilty = [place for place, query in enumerate(answer.queries) if _lacks_index(query)][:MOST_FINDINGS]
+    guilty = [place for place, query in enumerate(answer.queries) if lacks_index(query)][:MOST_FINDINGS]
     findings = tuple(_finding(answer, place, readings) for place in guilty)
     return Detection(findings, "" if findings else _clear(answer))
 
 
-def _lacks_index(query: diagnostics_pb2.QueryStats) -> bool:
+def lacks_index(query: diagnostics_pb2.QueryStats) -> bool:
+    """Whether the statement reads far more than it looks for, without an index, and it matters."""
     results = max(1, query.rows_sent + query.rows_affected)
     return (
         query.load >= LOAD
-        and query.no_index_used >= SHARE_WITHOUT_INDEX * query.calls
+        and query.unindexed_calls >= SHARE_WITHOUT_INDEX * query.calls
         and query.rows_examined >= ROWS_PER_CALL * query.calls
         and query.rows_examined >= ROWS_PER_RESULT * results
-        and _LOOKS_FOR_SOMETHING.search(query.statement.digest_text) is not None
+        and looks_for_few_rows(query.statement.digest_text)
     )
+
+
+def looks_for_few_rows(digest_text: str) -> bool:
+    """Whether an index could help the statement: it looks for rows, rather than summing up a great part of them."""
+    if _SUMS_UP.search(digest_text):
+        return _PICKS_FEW.search(digest_text) is not None
+    return _LOOKS_FOR_SOMETHING.search(digest_text) is not None
 
 
 def _clear(answer: diagnostics_pb2.ListTopQueriesResponse) -> str:
     if not answer.queries:
         return f"No statement ended in the last {answer.window_seconds:.0f} s."
-    unindexed = [query for query in answer.queries if query.no_index_used]
+    unindexed = [query for query in answer.queries if query.unindexed_calls]
     if not unindexed:
         return f"Each of the {len(answer.queries)} costliest statements of {answer.window_seconds:.0f} s used an index."
     worst = max(unindexed, key=lambda query: query.load)
@@ -81,41 +93,19 @@ def _finding(answer: diagnostics_pb2.ListTopQueriesResponse, place: int, reading
     finding = finding_pb2.Finding(
         kind=KIND,
         severity=finding_pb2.SEVERITY_CRITICAL if query.load >= CRITICAL_LOAD else finding_pb2.SEVERITY_WARNING,
-        confidence=0.95 if query.no_index_used >= 0.95 * query.calls else 0.8,
+        confidence=0.95 if query.unindexed_calls >= 0.95 * query.calls else 0.8,
         summary=(
             f"A statement on {' and '.join(query.tables) or 'an unknown table'} reads {per_call:.0f} rows a call to"
             f" return or change {results:.1f}, without an index, {query.calls_per_second:.1f} times a second."
         ),
-        entities=_entities(query),
-        evidence=_evidence(answer, place),
+        entities=statement_parts(query),
+        evidence=statement_evidence(answer, place, *_FIGURES),
         impact=query.load,
     )
     onset = _first_seen(query, readings)
     if onset is not None:
         finding.onset.CopyFrom(timestamp(onset))
     return finding
-
-
-def _entities(query: diagnostics_pb2.QueryStats) -> list[entity_pb2.Entity]:
-    found = [entity(CAUSE, "statement_digest", query.statement.digest)]
-    found += [entity(AFFECTED, "table", table) for table in query.tables]
-    return [*found, entity(AFFECTED, "schema", query.schema)] if query.schema else found
-
-
-def _evidence(answer: diagnostics_pb2.ListTopQueriesResponse, place: int) -> list[entity_pb2.Evidence]:
-    at = f"queries[{place}]"
-    return [
-        cite(TOOL, answer, f"{at}.{path}", statement)
-        for path, statement in (
-            ("statement.digest", "The statement."),
-            ("rows_examined", "Rows that it read in the window."),
-            ("rows_sent", "Rows that it returned in the window."),
-            ("no_index_used", "Calls in the window that used no index."),
-            ("calls", "Calls in the window."),
-            ("load", "Sessions busy with it, on average."),
-            ("average_seconds", "Average time of a call."),
-        )
-    ] + [cite(TOOL, answer, "window_seconds", "The window that this was measured over.")]
 
 
 def _first_seen(query: diagnostics_pb2.QueryStats, readings: Readings) -> float | None:

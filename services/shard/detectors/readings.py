@@ -28,6 +28,8 @@ class Readings:
     history: History
     at: float
     now: float
+    previous: Readings | None = None
+    """The look before this one, where a detector asked for another."""
 
     def answer(self, tool: str, kind: type[M]) -> M | None:
         """The answer of a tool, None where it failed."""
@@ -54,6 +56,11 @@ class Readings:
     def connections(self) -> diagnostics_pb2.GetConnectionsResponse | None:
         """Connections, None where they could not be read."""
         return self.answer("get_connections", diagnostics_pb2.GetConnectionsResponse)
+
+    @property
+    def innodb_status(self) -> diagnostics_pb2.GetInnodbStatusResponse | None:
+        """The InnoDB monitor, None where it could not be read."""
+        return self.answer("get_innodb_status", diagnostics_pb2.GetInnodbStatusResponse)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,23 @@ from services.shard.detectors import (
     config_change,
     config_read_only,
     connections_leak,
+    lock_deadlock,
+    lock_global_read,
+    lock_hot_row,
+    lock_metadata,
     lock_row_blocker,
+    lock_unindexed_write,
     query_missing_index,
 )
 from services.shard.detectors.readings import Detector
 
 DETECTORS: tuple[Detector, ...] = (
     Detector(lock_row_blocker.KIND, ("get_lock_waits",), lock_row_blocker.detect),
+    Detector(lock_metadata.KIND, ("get_lock_waits",), lock_metadata.detect),
+    Detector(lock_global_read.KIND, ("get_lock_waits",), lock_global_read.detect),
+    Detector(lock_deadlock.KIND, ("get_innodb_status",), lock_deadlock.detect),
+    Detector(lock_hot_row.KIND, ("get_lock_waits",), lock_hot_row.detect),
+    Detector(lock_unindexed_write.KIND, ("get_lock_waits", "list_top_queries"), lock_unindexed_write.detect),
     Detector(query_missing_index.KIND, ("list_top_queries",), query_missing_index.detect),
     Detector(connections_leak.KIND, ("get_connections",), connections_leak.detect),
     Detector(

@@ -100,7 +100,7 @@ def parse_monitor(text: str) -> Monitor:
 def _sections(text: str) -> dict[str, str]:
     """The body of each section. Quoted text stands before the later sections, so that the last of a name is real."""
     marks = list(_SECTION.finditer(text))
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    ends = [*(mark.start() for mark in marks[1:]), len(text)][: len(marks)]
     return {mark[1]: text[mark.end() : end] for mark, end in zip(marks, ends, strict=True)}
 
 

@@ -17,7 +17,7 @@ class Statement(Enum):
     SERVER = "server"
     """One row: version, performance_schema, read_only, max_connections."""
     GLOBAL_STATUS = "global_status"
-    """Rows of `variable_name`, `value`: SHOW GLOBAL STATUS."""
+    """Rows of `variable_name`, `value`: SHOW GLOBAL STATUS, and what only MariaDB shows there from MySQL's metrics."""
     GLOBAL_VARIABLES = "global_variables"
     """Rows of `variable_name`, `value`: SHOW GLOBAL VARIABLES."""
     PROCESSES = "processes"
@@ -33,7 +33,8 @@ class Statement(Enum):
     ROW_LOCK_WAITS = "row_lock_waits"
     """waiting_transaction_id, blocking_transaction_id, waiting_lock_id, blocking_lock_id."""
     ROW_LOCKS = "row_locks"
-    """lock_id, lock_mode, lock_type, schema_name, table_name, index_name, of locks that take part in a wait."""
+    """lock_id, lock_mode, lock_type, schema_name, table_name, index_name, record (space:page:heap number): of the locks
+    that take part in a wait."""
     METADATA_LOCKS = "metadata_locks"
     """object_type, schema_name, object_name, lock_type, lock_status, connection_id, of objects waited for."""
     INNODB_STATUS = "innodb_status"
@@ -111,6 +112,10 @@ DIGEST_COUNTERS = (
     "rows_examined",
     "temp_disk_tables",
     "no_index_used",
+    "temp_tables",
+    "sort_merge_passes",
+    "full_joins",
+    "full_scans",
 )
 """The counters of `Statement.DIGESTS`, in this order in samples."""
 

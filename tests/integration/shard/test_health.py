@@ -24,17 +24,25 @@ from tests.integration.shard.conftest import PASSWORD, StartInstance
 
 pytestmark = pytest.mark.engine
 
-FOUND_WITHIN = 6.0
+FOUND_WITHIN = 12.0
 """Seconds from the injection to a right finding; three would do on an idle machine."""
 
 
 def unmet(health: diagnostics_pb2.InstanceHealth, incident: object) -> list[str]:
-    causes = [(one.kind, [(part.role, part.type, part.value) for part in one.entities]) for one in health.findings]
+    """What a report that names the unexplained findings would get wrong."""
+    explained = {effect for finding in health.findings for effect in finding.explains}
+    roots = [finding for finding in health.findings if finding.id not in explained]
+    causes = [(one.kind, [(part.role, part.type, part.value) for part in one.entities]) for one in roots]
     problems: list[str] = getattr(incident, "truth").unmet(causes)  # noqa: B009
     return problems
 
 
-@pytest.mark.parametrize("incident_id", ["lock.row_blocker", "query.missing_index", "connections.leak"])
+QUICK = ("lock.row_blocker", "lock.metadata", "lock.global_read", "query.missing_index", "connections.leak")
+"""One of each way of finding; the others take longer to come about."""
+LONGER = ("lock.deadlock", "lock.hot_row", "lock.unindexed_write")
+
+
+@pytest.mark.parametrize("incident_id", [*QUICK, *(pytest.param(one, marks=pytest.mark.slow) for one in LONGER)])
 async def test_an_incident_is_found_and_nothing_else(
     incident_id: str, engine: RunningEngine, view: InstanceView
 ) -> None:
@@ -50,8 +58,8 @@ async def test_an_incident_is_found_and_nothing_else(
             health = await assess(view, {})
         assert unmet(health, incident) == []
         results = {check.kind: check.result for check in health.checks}
-        assert results.pop(incident_id) == finding_pb2.CHECK_RESULT_FOUND
-        assert set(results.values()) == {finding_pb2.CHECK_RESULT_CLEAR}
+        assert results[incident_id] == finding_pb2.CHECK_RESULT_FOUND
+        assert finding_pb2.CHECK_RESULT_NOT_CHECKED not in results.values()
     finally:
         await asyncio.to_thread(incident.stop)
 

@@ -150,6 +150,7 @@ def top_queries(digest: str = DIGEST) -> d.ListTopQueriesResponse:
                 rows_examined=5_000_000,
                 rows_sent=300,
                 no_index_used=100,
+                unindexed_calls=100,
             ),
         ],
     )

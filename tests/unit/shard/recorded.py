@@ -101,5 +101,9 @@ def digest(name: str, calls: int, **changes: Any) -> Row:
         "rows_examined": calls * 50_000,
         "temp_disk_tables": 0,
         "no_index_used": calls,
+        "temp_tables": 0,
+        "sort_merge_passes": 0,
+        "full_joins": 0,
+        "full_scans": calls,
         **changes,
     }

@@ -2,61 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
-from google.protobuf.message import Message
 
-from libs.core.catalogue import CATALOGUE
 from libs.core.errors import Reason, StorexError
-from libs.sensitivity.paths import resolve_path
 from services.shard.detectors import connections_leak, lock_row_blocker, query_missing_index
 from services.shard.detectors.readings import Detection, Readings
 from services.shard.sampler.history import ConnectionSample, History, Owner, TrackedConnection
-from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2, session_pb2
-from tests.clock import ManualClock
-
-NOW = ManualClock().now()
-
-
-def readings(history: History | None = None, **answers: Message) -> Readings:
-    return Readings(answers=answers, failures={}, history=history or History(), at=NOW, now=NOW)
-
-
-def entities(finding: finding_pb2.Finding) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
-    for one in finding.entities:
-        found.setdefault((one.role, one.type), []).append(one.value)
-    return found
-
-
-def check_against_the_catalogue(finding: finding_pb2.Finding, answers: Mapping[str, Message]) -> None:
-    """Evidence is what stands at its path, a confirmed report has all to cite, and entities have known parts."""
-    entry = CATALOGUE[finding.kind]
-    for evidence in finding.evidence:
-        assert (evidence.value, evidence.value_class) == resolve_path(answers[evidence.tool], evidence.path)
-    named = entities(finding)
-    for required in entry.evidence:
-        pattern = re.compile(re.escape(required.path).replace(r"\[\*\]", r"\[\d+\]"))
-        cited = [one.value for one in finding.evidence if one.tool == required.tool and pattern.fullmatch(one.path)]
-        assert cited, required.path
-        if required.entity is not None:
-            assert set(cited) & set(named[required.entity.role, required.entity.type])
-    allowed = {(entity.role, entity.type) for entity in entry.entities}
-    assert set(named) <= allowed
-    assert {(entity.role, entity.type) for entity in entry.entities if entity.required} <= set(named)
-
-
-def principals_of(finding: finding_pb2.Finding) -> set[str]:
-    return {one.value for one in finding.entities if one.type in ("user", "host", "program")}
-
-
-def check_prose(finding: finding_pb2.Finding) -> None:
-    prose = [finding.summary, *(evidence.statement for evidence in finding.evidence)]
-    assert not [text for text in prose for principal in principals_of(finding) if principal in text]
-
+from tests.unit.shard.findings import NOW, check_against_the_catalogue, check_prose, entities, limited, readings
 
 # lock.row_blocker
 
@@ -134,11 +89,6 @@ def test_metadata_locks_are_somebody_elses_finding() -> None:
     assert not lock_row_blocker.detect(readings(get_lock_waits=answer)).findings
 
 
-def limited(answer: Message, source: str, code: str) -> None:
-    observation: session_pb2.Observation = getattr(answer, "observation")  # noqa: B009
-    observation.limits.append(entity_pb2.Limit(source=source, code=code))
-
-
 def test_without_the_privilege_row_locks_are_not_checked() -> None:
     answer = diagnostics_pb2.GetLockWaitsResponse()
     limited(answer, "process", "PRIVILEGE_MISSING")
@@ -169,6 +119,7 @@ def top_queries(**changes: object) -> diagnostics_pb2.ListTopQueriesResponse:
         rows_examined=5_000_000,
         rows_sent=100,
         no_index_used=100,
+        unindexed_calls=100,
     )
     for name, value in changes.items():
         setattr(query, name, value)
@@ -187,7 +138,7 @@ def test_missing_index() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"no_index_used": 0},
+        {"unindexed_calls": 0},
         {"rows_examined": 90_000},  # a small table
         {"rows_sent": 4_000_000},  # reads what it returns
         {"rows_sent": 0, "rows_affected": 4_000_000},  # or changes

@@ -15,8 +15,8 @@ from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
 from services.shard.sampler.history import DigestSample, History, StatusSample
 from storex.diagnostics.v1 import finding_pb2, settings_pb2
 from tests.clock import ManualClock
+from tests.unit.shard.findings import NOW, check_against_the_catalogue, check_prose, readings
 from tests.unit.shard.recorded import RecordedSource, view_of
-from tests.unit.shard.test_detectors import NOW, check_against_the_catalogue, check_prose, readings
 
 
 def named(**values: object) -> list[Row]:

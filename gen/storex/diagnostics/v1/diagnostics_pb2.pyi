@@ -862,6 +862,7 @@ class QueryStats(_message.Message):
     FULL_JOINS_FIELD_NUMBER: _builtins.int
     FULL_SCANS_FIELD_NUMBER: _builtins.int
     WORK_CHANGE_FIELD_NUMBER: _builtins.int
+    UNINDEXED_CALLS_FIELD_NUMBER: _builtins.int
     schema: _builtins.str
     """The default schema that it ran in."""
     calls: _builtins.int
@@ -896,6 +897,8 @@ class QueryStats(_message.Message):
     """Joins that read a table whole for each row of another."""
     full_scans: _builtins.int
     """Calls that read their first table, or an index of it, whole."""
+    unindexed_calls: _builtins.int
+    """Calls that used no index, or read a whole table or index: as many as the engine's counters tell."""
     @_builtins.property
     def statement(self) -> _session_pb2.Statement:
         """The statement."""
@@ -931,10 +934,11 @@ class QueryStats(_message.Message):
         full_joins: _builtins.int = ...,
         full_scans: _builtins.int = ...,
         work_change: Global___WorkChange | None = ...,
+        unindexed_calls: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement", "work_change", b"work_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_seconds", b"average_seconds", "calls", b"calls", "calls_per_second", b"calls_per_second", "errors", b"errors", "full_joins", b"full_joins", "full_scans", b"full_scans", "load", b"load", "lock_seconds", b"lock_seconds", "no_index_used", b"no_index_used", "rows_affected", b"rows_affected", "rows_examined", b"rows_examined", "rows_sent", b"rows_sent", "schema", b"schema", "sort_merge_passes", b"sort_merge_passes", "statement", b"statement", "tables", b"tables", "temp_disk_tables", b"temp_disk_tables", "temp_tables", b"temp_tables", "total_seconds", b"total_seconds", "work_change", b"work_change"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_seconds", b"average_seconds", "calls", b"calls", "calls_per_second", b"calls_per_second", "errors", b"errors", "full_joins", b"full_joins", "full_scans", b"full_scans", "load", b"load", "lock_seconds", b"lock_seconds", "no_index_used", b"no_index_used", "rows_affected", b"rows_affected", "rows_examined", b"rows_examined", "rows_sent", b"rows_sent", "schema", b"schema", "sort_merge_passes", b"sort_merge_passes", "statement", b"statement", "tables", b"tables", "temp_disk_tables", b"temp_disk_tables", "temp_tables", b"temp_tables", "total_seconds", b"total_seconds", "unindexed_calls", b"unindexed_calls", "work_change", b"work_change"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1115,158 +1119,6 @@ class GetConnectionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetConnectionsResponse: _TypeAlias = GetConnectionsResponse  # noqa: Y015
-
-@_typing.final
-class GetTrafficRequest(_message.Message):
-    """Asks for traffic."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NAME_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
-    """`regions/{region}/instances/{instance}`."""
-    def __init__(
-        self,
-        *,
-        name: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___GetTrafficRequest: _TypeAlias = GetTrafficRequest  # noqa: Y015
-
-@_typing.final
-class TrafficGroup(_message.Message):
-    """The statements of one client."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    USER_FIELD_NUMBER: _builtins.int
-    HOST_FIELD_NUMBER: _builtins.int
-    PROGRAM_FIELD_NUMBER: _builtins.int
-    CONNECTIONS_FIELD_NUMBER: _builtins.int
-    STATEMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
-    EARLIER_STATEMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
-    EARLIER_SECONDS_FIELD_NUMBER: _builtins.int
-    EARLIER_CONNECTIONS_FIELD_NUMBER: _builtins.int
-    user: _builtins.str
-    """The database account."""
-    host: _builtins.str
-    """The client host, without the port."""
-    program: _builtins.str
-    """The client program."""
-    connections: _builtins.int
-    """Its connections."""
-    statements_per_second: _builtins.float
-    """Statements a second, now."""
-    earlier_statements_per_second: _builtins.float
-    """The most that it sent a second before, leaving out the highest tenth of the time; 0 when it was not there."""
-    earlier_seconds: _builtins.float
-    """For how long it was watched before, in seconds."""
-    earlier_connections: _builtins.int
-    """Its connections at the end of that time."""
-    def __init__(
-        self,
-        *,
-        user: _builtins.str = ...,
-        host: _builtins.str = ...,
-        program: _builtins.str = ...,
-        connections: _builtins.int = ...,
-        statements_per_second: _builtins.float = ...,
-        earlier_statements_per_second: _builtins.float = ...,
-        earlier_seconds: _builtins.float = ...,
-        earlier_connections: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "earlier_connections", b"earlier_connections", "earlier_seconds", b"earlier_seconds", "earlier_statements_per_second", b"earlier_statements_per_second", "host", b"host", "program", b"program", "statements_per_second", b"statements_per_second", "user", b"user"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___TrafficGroup: _TypeAlias = TrafficGroup  # noqa: Y015
-
-@_typing.final
-class DigestTraffic(_message.Message):
-    """How often one statement is sent."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    STATEMENT_FIELD_NUMBER: _builtins.int
-    CALLS_PER_SECOND_FIELD_NUMBER: _builtins.int
-    EARLIER_CALLS_PER_SECOND_FIELD_NUMBER: _builtins.int
-    calls_per_second: _builtins.float
-    """Calls a second, now."""
-    earlier_calls_per_second: _builtins.float
-    """Calls a second, before."""
-    @_builtins.property
-    def statement(self) -> _session_pb2.Statement:
-        """The statement."""
-
-    def __init__(
-        self,
-        *,
-        statement: _session_pb2.Statement | None = ...,
-        calls_per_second: _builtins.float = ...,
-        earlier_calls_per_second: _builtins.float = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls_per_second", b"calls_per_second", "earlier_calls_per_second", b"earlier_calls_per_second", "statement", b"statement"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DigestTraffic: _TypeAlias = DigestTraffic  # noqa: Y015
-
-@_typing.final
-class GetTrafficResponse(_message.Message):
-    """Traffic by client and by statement, what grew most first."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    OBSERVATION_FIELD_NUMBER: _builtins.int
-    WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
-    STATEMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
-    EARLIER_STATEMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
-    GROUPS_FIELD_NUMBER: _builtins.int
-    DIGESTS_FIELD_NUMBER: _builtins.int
-    window_seconds: _builtins.float
-    """The span that "now" stands for, in seconds; 0 when there is no sample yet."""
-    statements_per_second: _builtins.float
-    """Statements a second, now."""
-    earlier_statements_per_second: _builtins.float
-    """The median of statements a second before, as far as was sampled."""
-    @_builtins.property
-    def observation(self) -> _session_pb2.Observation:
-        """Where and when this was read."""
-
-    @_builtins.property
-    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrafficGroup]:
-        """By client."""
-
-    @_builtins.property
-    def digests(self) -> _containers.RepeatedCompositeFieldContainer[Global___DigestTraffic]:
-        """By statement, those that grew most."""
-
-    def __init__(
-        self,
-        *,
-        observation: _session_pb2.Observation | None = ...,
-        window_seconds: _builtins.float = ...,
-        statements_per_second: _builtins.float = ...,
-        earlier_statements_per_second: _builtins.float = ...,
-        groups: _abc.Iterable[Global___TrafficGroup] | None = ...,
-        digests: _abc.Iterable[Global___DigestTraffic] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["observation", b"observation"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digests", b"digests", "earlier_statements_per_second", b"earlier_statements_per_second", "groups", b"groups", "observation", b"observation", "statements_per_second", b"statements_per_second", "window_seconds", b"window_seconds"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___GetTrafficResponse: _TypeAlias = GetTrafficResponse  # noqa: Y015
 
 @_typing.final
 class ListVariablesRequest(_message.Message):

@@ -55,7 +55,9 @@ _DIGESTS = (
     "SELECT schema_name, digest, LEFT(digest_text, 1024) AS digest_text, count_star AS calls,"
     " sum_timer_wait AS total_picoseconds, sum_lock_time AS lock_picoseconds, sum_errors AS errors,"
     " sum_rows_affected AS rows_affected, sum_rows_sent AS rows_sent, sum_rows_examined AS rows_examined,"
-    " sum_created_tmp_disk_tables AS temp_disk_tables, sum_no_index_used AS no_index_used"
+    " sum_created_tmp_disk_tables AS temp_disk_tables, sum_no_index_used AS no_index_used,"
+    " sum_created_tmp_tables AS temp_tables, sum_sort_merge_passes AS sort_merge_passes,"
+    " sum_select_full_join AS full_joins, sum_select_scan AS full_scans"
     " FROM performance_schema.events_statements_summary_by_digest"
 )
 

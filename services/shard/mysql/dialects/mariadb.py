@@ -29,7 +29,8 @@ MARIADB = Dialect(
         # Holds only locks that somebody waits for or waits with.
         Statement.ROW_LOCKS: (
             "SELECT lock_id, lock_mode, lock_type, NULL AS schema_name, lock_table AS table_name,"
-            " lock_index AS index_name FROM information_schema.innodb_locks"
+            " lock_index AS index_name, CONCAT_WS(':', lock_space, lock_page, lock_rec) AS record"
+            " FROM information_schema.innodb_locks"
         ),
         Statement.REPLICA_STATUS: "SHOW ALL SLAVES STATUS",
         Statement.SETTINGS: (

@@ -30,6 +30,18 @@ def _processes(capabilities: Capabilities) -> str:
     )
 
 
+def _global_status(capabilities: Capabilities) -> str:
+    """With InnoDB's own metrics under the names that MariaDB gives them among its status variables."""
+    if not capabilities.has(Feature.PROCESS_PRIVILEGE) or not capabilities.has(Feature.PERFORMANCE_SCHEMA_PRIVILEGE):
+        return "SHOW GLOBAL STATUS"
+    return (
+        "SELECT variable_name AS variable_name, variable_value AS value FROM performance_schema.global_status"
+        " UNION ALL SELECT IF(name = 'lock_deadlocks', 'Innodb_deadlocks', 'Innodb_history_list_length'), count"
+        " FROM information_schema.innodb_metrics"
+        " WHERE name IN ('lock_deadlocks', 'trx_rseg_history_len') AND status = 'enabled'"
+    )
+
+
 def _replica_status(capabilities: Capabilities) -> str:
     return "SHOW REPLICA STATUS" if capabilities.version_number >= (8, 0, 22) else "SHOW SLAVE STATUS"
 
@@ -55,6 +67,7 @@ MYSQL = Dialect(
             "SELECT VERSION() AS version, @@global.performance_schema AS performance_schema,"
             " @@global.read_only AS read_only, @@global.max_connections AS max_connections"
         ),
+        Statement.GLOBAL_STATUS: _global_status,
         Statement.PROCESSES: _processes,
         Statement.ROW_LOCK_WAITS: (
             "SELECT requesting_engine_transaction_id AS waiting_transaction_id,"
@@ -65,7 +78,10 @@ MYSQL = Dialect(
         # data_locks may hold millions of rows; by lock id it is looked up, not scanned.
         Statement.ROW_LOCKS: (
             "SELECT l.engine_lock_id AS lock_id, l.lock_mode AS lock_mode, l.lock_type AS lock_type,"
-            " l.object_schema AS schema_name, l.object_name AS table_name, l.index_name AS index_name"
+            " l.object_schema AS schema_name, l.object_name AS table_name, l.index_name AS index_name,"
+            # The id ends in space, page and heap number of the record, and an address.
+            " IF(l.lock_type = 'RECORD', SUBSTRING_INDEX(SUBSTRING_INDEX(l.engine_lock_id, ':', -4), ':', 3), NULL)"
+            " AS record"
             " FROM (SELECT requesting_engine_lock_id AS lock_id, engine FROM performance_schema.data_lock_waits"
             " UNION SELECT blocking_engine_lock_id, engine FROM performance_schema.data_lock_waits) w"
             " JOIN performance_schema.data_locks l ON l.engine_lock_id = w.lock_id AND l.engine = w.engine"

@@ -1,0 +1,90 @@
+"""Which finding explains which: one table, read the same way for all of them.
+
+A root cause is the most specific id that no other finding explains. A relation holds between two findings that share
+what the table says, and never the other way round: from cause to effect the table has no circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from libs.core.catalogue import AFFECTED, CAUSE, HOLDER
+from storex.diagnostics.v1 import finding_pb2
+
+Part = tuple[str, str]
+"""A role and an entity type."""
+
+STATEMENT: Part = (CAUSE, "statement_digest")
+HOLDING: Part = (HOLDER, "connection_id")
+OWNER: Part = (HOLDER, "user")
+TABLE: Part = (AFFECTED, "table")
+VARIABLE: Part = (CAUSE, "variable")
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Findings of the kind `cause` explain those of the kind `effect` that share a value of the part `shared`.
+
+    Without a part nothing needs to be shared. `weight` is the least share of the effect's impact that the cause's own
+    has to reach, for effects that many things could bring about.
+    """
+
+    cause: str
+    effect: str
+    shared: Part | None = None
+    weight: float = 0.0
+
+    def holds(self, cause: finding_pb2.Finding, effect: finding_pb2.Finding) -> bool:
+        """Whether one explains the other."""
+        if (cause.kind, effect.kind) != (self.cause, self.effect) or cause.impact < self.weight * effect.impact:
+            return False
+        return self.shared is None or bool(_values(cause, self.shared) & _values(effect, self.shared))
+
+
+def _values(finding: finding_pb2.Finding, part: Part) -> set[str]:
+    return {found.value for found in finding.entities if (found.role, found.type) == part}
+
+
+def _each(causes: Sequence[str], effect: str, shared: Part | None = None, weight: float = 0.0) -> tuple[Relation, ...]:
+    return tuple(Relation(cause, effect, shared, weight) for cause in causes)
+
+
+RELATIONS: tuple[Relation, ...] = (
+    # One session that blocks in several ways: the widest is what it is told as.
+    *_each(("lock.metadata", "lock.global_read"), "lock.row_blocker", HOLDING),
+    Relation("lock.global_read", "lock.metadata", HOLDING),
+    # A statement that locks all that it reads holds what others need for as long as its transaction lasts.
+    *_each(("lock.unindexed_write", "query.missing_index"), "lock.row_blocker", STATEMENT),
+    Relation("lock.unindexed_write", "lock.deadlock", TABLE),
+    Relation("lock.unindexed_write", "lock.hot_row", TABLE),
+    Relation("lock.deadlock", "lock.hot_row", TABLE),
+    # What a statement costs, by the most that is known of why.
+    *_each(("lock.unindexed_write", "query.plan_regression", "query.temp_spill"), "query.missing_index", STATEMENT),
+    *_each(("query.plan_regression", "query.temp_spill", "query.missing_index"), "query.heavy_scan", STATEMENT),
+    Relation("query.plan_regression", "query.temp_spill", STATEMENT),
+    Relation("query.plan_regression", "lock.unindexed_write", STATEMENT),
+    Relation("traffic.n_plus_one", "traffic.spike", STATEMENT),
+    # Whatever keeps sessions busy or waiting uses up connections.
+    Relation("connections.leak", "connections.exhausted", OWNER),
+    *_each(
+        (
+            "lock.row_blocker",
+            "lock.metadata",
+            "lock.global_read",
+            "lock.hot_row",
+            "lock.unindexed_write",
+            "query.missing_index",
+            "query.plan_regression",
+            "query.heavy_scan",
+        ),
+        "connections.exhausted",
+        weight=0.5,
+    ),
+)
+"""Every relation; the order does not matter."""
+
+
+def explains(cause: finding_pb2.Finding, effect: finding_pb2.Finding) -> bool:
+    """Whether one finding explains another of the same instance."""
+    return any(relation.holds(cause, effect) for relation in RELATIONS)

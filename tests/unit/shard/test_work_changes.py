@@ -1,0 +1,58 @@
+"""When a statement's work a call changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.shard.digest_window import DigestDelta
+from services.shard.mysql.statements import DIGEST_COUNTERS
+from services.shard.sampler.history import DigestCounters, DigestSample
+from services.shard.work_changes import unindexed_calls, work_change
+
+KEY = ("shop", "d1")
+DELTA = DigestDelta(*KEY, "SELECT ?", {})
+
+
+def counters(**values: int) -> DigestCounters:
+    return tuple({**dict.fromkeys(DIGEST_COUNTERS, 0), **values}[name] for name in DIGEST_COUNTERS)
+
+
+def samples(*counted: DigestCounters) -> list[DigestSample]:
+    return [DigestSample(float(at), {KEY: found}) for at, found in enumerate(counted)]
+
+
+def test_the_change_lies_where_it_divides_best() -> None:
+    good = [counters(calls=number * 100, rows_examined=number * 1000) for number in (1, 2, 3)]
+    bad = [counters(calls=300 + number * 10, rows_examined=3000 + number * 100_000) for number in (1, 2)]
+    change = work_change(samples(*good, bad[0]), DELTA, bad[1], 4.0)
+    assert change is not None
+    assert (change.at, change.before.calls, change.before.rows_examined) == (3.0, 300, 10.0)
+    assert (change.after.calls, change.after.rows_examined) == (20, 10_000.0)
+
+
+def test_what_the_engine_counted_before_the_first_sample_is_known_too() -> None:
+    change = work_change(
+        samples(counters(calls=1000, rows_examined=2000)), DELTA, counters(calls=1010, rows_examined=102_000), 1.0
+    )
+    assert change is not None
+    assert (change.before.rows_examined, change.after.rows_examined) == (2.0, 10_000.0)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [],  # no sample
+        [counters()],  # it was not there
+        [counters(calls=9, rows_examined=9)],  # too few calls to tell
+        [counters(calls=5000, rows_examined=9)],  # the counters were reset since
+        [counters(calls=50, rows_examined=900_000)],  # it has become cheaper
+    ],
+)
+def test_no_change_is_made_up(before: list[DigestCounters]) -> None:
+    assert work_change(samples(*before), DELTA, counters(calls=100, rows_examined=1_000_000), 9.0) is None
+
+
+def test_reading_a_whole_index_counts_as_a_scan() -> None:
+    counted = dict(zip(DIGEST_COUNTERS, counters(calls=10, full_scans=10), strict=True))
+    assert unindexed_calls(counted) == 10
+    assert unindexed_calls({**counted, "full_joins": 30}) == 10
