@@ -12,12 +12,20 @@ from google.protobuf.message import Message
 
 from libs.rpc.methods import MethodInfo
 from libs.sensitivity.classes import is_map
+from storex.history.v1 import history_pb2
 from tests.canary.garden import INSTANCE, REGION
 from tests.canary.markers import customer, schema
 
 TYPED = customer("typed")
 """What a careless person types into a question: it may be answered, but neither kept nor passed on."""
 QUESTION = f"why is the shop slow since '{TYPED}' came, and \"{TYPED}\" too? mail {TYPED}@example.com"
+
+_ALWAYS: dict[str, Any] = {
+    "question": QUESTION,
+    "metric": "queries_per_second",
+    "event": history_pb2.DeployEvent(service="shop", version="1.2", note=QUESTION),
+}
+"""What a request is no request without, by field."""
 
 _REGION_NAME = f"regions/{REGION}"
 _NAMES = (INSTANCE, _REGION_NAME, f"{_REGION_NAME}/instances/-", "regions/-", "regions/-/instances/-")
@@ -71,7 +79,7 @@ def requests_for(method: MethodInfo, harvest: Harvest, *, failing: bool, thoroug
 def _filled(request_type: type[Message], harvest: Harvest, values: dict[str, Any]) -> Message:
     request = request_type()
     for field in _fields(request_type):
-        value = values.get(field.name, QUESTION if field.name == "question" else None)
+        value = values.get(field.name, _ALWAYS.get(field.name))
         if value is None:
             # An id that only an answer can tell is always wanted, unless it goes on with something.
             known = harvest.texts(field.name) if field.name.endswith("_id") and not values else []
