@@ -16,6 +16,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     exit 1
   fi
 fi
-echo "Setting up $venv (about half a minute) ..."
-[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/pip" --disable-pip-version-check --quiet install --constraint constraints.txt --editable '.[dev]'
+echo "Setting up $venv (half a minute to two minutes, most of it downloads) ..."
+trap 'echo "Interrupted; the next run goes on from here." >&2; exit 130' INT TERM
+# An interrupted run can leave an environment without pip: such a one is made anew.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
+"$venv/bin/python" -m pip --disable-pip-version-check --quiet install --constraint constraints.txt --editable '.[dev]'
