@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,15 +29,23 @@ def storex(*arguments: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def processes_of(folder: Path) -> list[str]:
-    found = []
+@pytest.fixture(autouse=True)
+def _nothing_outlives_a_failure(tmp_path: Path) -> Iterator[None]:
+    yield
+    for pid in processes_of(tmp_path):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def processes_of(folder: Path) -> dict[int, str]:
+    found = {}
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if str(folder) in command:
-            found.append(command)
+            found[int(entry.parent.name)] = command
     return found
 
 
@@ -57,7 +67,7 @@ def test_the_demo_finds_what_it_injects_and_leaves_nothing(tmp_path: Path, incid
     assert told["truth"]["kind"] == incident
     assert told["seconds"]["answer"] < 10
     assert list(tmp_path.iterdir()) == []
-    assert processes_of(tmp_path) == []
+    assert processes_of(tmp_path) == {}
 
 
 def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
@@ -73,7 +83,7 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
         finally:
             demo.kill()
     assert list(tmp_path.iterdir()) == []
-    assert processes_of(tmp_path) == []
+    assert processes_of(tmp_path) == {}
 
 
 def test_a_kept_demo_stays_until_it_is_taken_down(tmp_path: Path) -> None:
@@ -87,4 +97,4 @@ def test_a_kept_demo_stays_until_it_is_taken_down(tmp_path: Path) -> None:
         down = storex("down", "-f", str(config), tmp_path=tmp_path)
     assert down.returncode == 0, down.stderr
     assert list(tmp_path.iterdir()) == []
-    assert processes_of(tmp_path) == []
+    assert processes_of(tmp_path) == {}
