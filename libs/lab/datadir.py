@@ -148,6 +148,7 @@ def _bootstrap_mariadb(command: tuple[str, ...], data: Path, password: str) -> N
     options = [
         "--bootstrap",
         f"--datadir={data}",
+        f"--tmpdir={_own_temporary_directory(data)}",
         "--log-warnings=0",
         "--enforce-storage-engine=",
         "--max-allowed-packet=8M",  # the sys schema is one long statement after another
@@ -156,6 +157,13 @@ def _bootstrap_mariadb(command: tuple[str, ...], data: Path, password: str) -> N
         *_as_current_user(),
     ]
     _run([*command, *options], "".join(parts).encode(errors="surrogateescape"))
+
+
+def _own_temporary_directory(data: Path) -> Path:
+    """Beside the data: a server that starts clears its temporary directory of what another one may be using."""
+    directory = data.parent / "tmp"
+    directory.mkdir(exist_ok=True)
+    return directory
 
 
 def _share_directory(command: tuple[str, ...]) -> Path:
@@ -174,7 +182,13 @@ def _initialise_mysql(command: tuple[str, ...], data: Path, password: str) -> No
     statements = data.parent / "administrator.sql"
     statements.touch(mode=0o600)
     statements.write_text("".join(f"{line};\n" for line in _administrator_statements(password)))
-    options = [f"--datadir={data}", f"--init-file={statements}", "--innodb-use-native-aio=0", *_as_current_user()]
+    options = [
+        f"--datadir={data}",
+        f"--tmpdir={_own_temporary_directory(data)}",
+        f"--init-file={statements}",
+        "--innodb-use-native-aio=0",
+        *_as_current_user(),
+    ]
     _run([*command, "--initialize-insecure", "--innodb-redo-log-capacity=32M", *options])
     statements.unlink()
     (data / "auto.cnf").unlink(missing_ok=True)  # the server's own id: each copy makes one for itself
