@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-from libs.client import CallError, TargetError
+from libs.client import CallError, TargetError, UnlistedError
 from libs.client.failures import UNREACHABLE
 from libs.config import ConfigError
 
@@ -69,6 +69,9 @@ def explained(error: Exception) -> CommandError | None:
         remedy = "`storex status` shows which service is missing." if error.reason == UNREACHABLE else ""
         status = _BY_STATUS.get(error.status, ExitStatus.FAILED)
         return CommandError(error.message, remedy, status, reason=error.reason)
+    if isinstance(error, UnlistedError):
+        remedy = "`storex fleet` shows which regions do not answer; the full name needs no listing."
+        return CommandError(str(error), remedy, ExitStatus.UNAVAILABLE, candidates=error.candidates)
     if isinstance(error, TargetError):
         remedy = "`storex fleet` lists what there is."
         return CommandError(str(error), remedy, ExitStatus.NOT_FOUND, candidates=error.candidates)

@@ -9,7 +9,7 @@
 from libs.client.aio import AsyncStorexClient
 from libs.client.failures import CallError
 from libs.client.sync import StorexClient
-from libs.client.targets import Listing, TargetError, resolve_instance, resolve_target
+from libs.client.targets import Listing, TargetError, UnlistedError, resolve_instance, resolve_target
 
 __all__ = [
     "AsyncStorexClient",
@@ -17,6 +17,7 @@ __all__ = [
     "Listing",
     "StorexClient",
     "TargetError",
+    "UnlistedError",
     "resolve_instance",
     "resolve_target",
 ]

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from libs.core.errors import StorexError
 from libs.core.names import is_segment, parse_name
 from storex.common.v1.error_pb2 import RegionError
-from storex.fleet.v1.fleet_pb2 import Instance, Region, StreamInstancesResponse
+from storex.fleet.v1.fleet_pb2 import Health, Instance, Region, StreamInstancesResponse
 
 _SERVICE = "service:"
 
 
 @dataclass(slots=True)
 class Listing:
-    """The regions and instances that a caller may see, and the regions that did not answer."""
+    """The regions and instances that a caller may see, and the regions that did not answer.
+
+    Fill in the regions first: one that then does not answer is marked as down.
+    """
 
     regions: list[Region] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
@@ -27,6 +30,13 @@ class Listing:
             self.instances.append(answer.instance)
         elif answer.HasField("region_error"):
             self.errors.append(answer.region_error)
+            self._mark_down(answer.region_error)
+
+    def _mark_down(self, error: RegionError) -> None:
+        """What a region just failed to answer is newer than what the list of regions knew of its health."""
+        for region in self.regions:
+            if region.name == error.name and region.health != Health.HEALTH_DOWN:
+                region.health, region.reason = Health.HEALTH_DOWN, error.reason
 
 
 class TargetError(Exception):
@@ -35,6 +45,10 @@ class TargetError(Exception):
     def __init__(self, message: str, candidates: list[str]) -> None:
         self.candidates = candidates
         super().__init__(message)
+
+
+class UnlistedError(TargetError):
+    """A target that was not found while some region could not be listed: it may be there, so try again."""
 
 
 def is_complete(text: str) -> bool:
@@ -46,6 +60,7 @@ def resolve_target(text: str, listing: Listing) -> str:
     """The target of a question: an instance's or a region's name, or `services/NAME`. Raises TargetError.
 
     Takes `regions/R`, `regions/R/instances/I`, `service:NAME`, a region, or an instance's short name.
+    A short name that may stand in a region that could not be listed raises UnlistedError.
     """
     if text.startswith(_SERVICE):
         name = text.removeprefix(_SERVICE)
@@ -95,6 +110,10 @@ def _only(text: str, found: list[str], listing: Listing, *, with_regions: bool) 
     if found:
         raise TargetError(f"{text!r} stands for {len(found)} things; give the full name.", sorted(found))
     near = near_matches(text, listing, with_regions=with_regions) if is_segment(text.lower()) else []
+    if listing.errors:
+        unlisted = ", ".join(sorted(error.name for error in listing.errors))
+        message = f"{text!r} is not among what could be listed, and {unlisted} could not be listed now. Try again."
+        raise UnlistedError(message, near)
     raise TargetError(f"There is no {text!r} among what you may see.", near)
 
 

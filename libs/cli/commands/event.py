@@ -52,7 +52,12 @@ def _names(client: StorexClient, name: str) -> list[str]:
     if not name.startswith(_SERVICE):
         return [full_name(client, name)]
     service = name.removeprefix(_SERVICE)
-    found = [one.name for one in client.listing().instances if one.labels.get("service") == service]
+    listing = client.listing()
+    found = [one.name for one in listing.instances if one.labels.get("service") == service]
+    if listing.errors:
+        missing = ", ".join(sorted(error.name for error in listing.errors))
+        message = f"{missing} could not be listed now, so instances of {service} may be missing. Nothing was posted."
+        raise CommandError(message, "Try again, or name one instance.", ExitStatus.UNAVAILABLE)
     if not found:
         message = f"No instance that you may see has the label service={service}."
         raise CommandError(message, "`storex fleet` lists them.", ExitStatus.NOT_FOUND)

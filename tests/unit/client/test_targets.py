@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from libs.client import Listing, TargetError, resolve_instance, resolve_target
+from libs.client import Listing, TargetError, UnlistedError, resolve_instance, resolve_target
 from libs.client.targets import near_matches
 from storex.common.v1.error_pb2 import RegionError
-from storex.fleet.v1.fleet_pb2 import Instance, Region, StreamInstancesResponse
+from storex.fleet.v1.fleet_pb2 import Health, Instance, Region, StreamInstancesResponse
 
 NAMES = ["regions/eu/instances/orders-1", "regions/us/instances/orders-1", "regions/us/instances/payments-1"]
 LISTING = Listing(
@@ -69,3 +69,25 @@ def test_a_listing_takes_instances_and_dead_regions() -> None:
     listing.add(StreamInstancesResponse())
     assert [instance.name for instance in listing.instances] == NAMES[:1]
     assert [error.name for error in listing.errors] == ["regions/us"]
+
+
+def during_an_outage() -> Listing:
+    regions = [Region(name=f"regions/{name}", health=Health.HEALTH_UP) for name in ("eu", "us")]
+    listing = Listing(regions=regions, instances=[Instance(name=NAMES[0])])
+    listing.add(StreamInstancesResponse(region_error=RegionError(name="regions/us", reason="SHARD_UNAVAILABLE")))
+    return listing
+
+
+def test_a_region_that_does_not_answer_is_down_whatever_was_known_before() -> None:
+    eu, us = during_an_outage().regions
+    assert (eu.health, eu.reason) == (Health.HEALTH_UP, "")
+    assert (us.health, us.reason) == (Health.HEALTH_DOWN, "SHARD_UNAVAILABLE")
+
+
+def test_what_is_not_found_while_a_region_is_missing_may_be_there() -> None:
+    listing = during_an_outage()
+    assert resolve_instance("orders-1", listing) == NAMES[0]
+    for resolve in (resolve_target, resolve_instance):
+        with pytest.raises(UnlistedError, match="regions/us could not be listed now") as caught:
+            resolve("order-2", listing)
+        assert caught.value.candidates == NAMES[:1]
