@@ -13,7 +13,7 @@ from libs.core.errors import Reason, StorexError
 from services.shard.mysql.connection import Connection, Row
 from services.shard.mysql.errors import translate
 from services.shard.mysql.executor import InstanceExecutor
-from services.shard.mysql.features import GAPS, Capabilities, Feature, Gap
+from services.shard.mysql.features import DEPENDS_ON, GAPS, Capabilities, Feature, Gap
 from services.shard.mysql.statements import KEPT_SECONDS, ROW_CAPS, Statement
 from storex.common.v1 import entity_pb2
 
@@ -178,11 +178,16 @@ def _read_one(connection: Connection, statement: Statement, capabilities: Capabi
         failure = translate(error, feature=statement.value)
         if failure.reason not in _OF_ONE_STATEMENT:
             raise
-        return _gap_of(statement, failure)
+        return _gap_of(statement, failure, connection.dialect.needs(statement))
 
 
-def _gap_of(statement: Statement, failure: StorexError) -> Gap:
+def _gap_of(statement: Statement, failure: StorexError, needs: Iterable[Feature]) -> Gap:
     if failure.reason is Reason.DATABASE_PRIVILEGE_MISSING:
+        # It was there when features were last detected: revoked since.
+        needed = [feature for need in needs for feature in (*DEPENDS_ON.get(need, ()), need)]
+        named = next((GAPS[feature] for feature in needed if GAPS[feature].code == "PRIVILEGE_MISSING"), None)
+        if named is not None:
+            return named
         return Gap(
             statement.value,
             "PRIVILEGE_MISSING",

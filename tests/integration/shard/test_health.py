@@ -13,6 +13,7 @@ from libs.lab.engines import RunningEngine, require_engines
 from libs.lab.run import run
 from services.shard.collectors.connections import get_connections
 from services.shard.collectors.innodb_status import get_innodb_status
+from services.shard.collectors.lock_waits import get_lock_waits
 from services.shard.collectors.overview import get_overview
 from services.shard.collectors.processes import list_processes
 from services.shard.collectors.top_queries import list_top_queries
@@ -166,6 +167,39 @@ async def test_without_privileges(engine: RunningEngine, start_instance: StartIn
     health = await assess(view, {})
     assert {check.result for check in health.checks} == {finding_pb2.CHECK_RESULT_NOT_CHECKED}
     assert not health.findings
+
+
+async def test_without_the_process_privilege_what_it_shows_is_a_limit_that_names_it(
+    engine: RunningEngine, start_instance: StartInstance
+) -> None:
+    kept = [grant.replace("PROCESS, ", "") for grant in grants(engine.kind)]
+    with engine.connect() as administrator:
+        create_account(administrator, "processless", PASSWORD, kept)
+    view = (await start_instance(engine, user="processless")).view
+    status = await get_innodb_status(view, diagnostics_pb2.GetInnodbStatusRequest())
+    [limit] = [limit for limit in status.observation.limits if limit.code == "PRIVILEGE_MISSING"]
+    assert "GRANT PROCESS ON *.*" in limit.remedy
+
+
+async def test_a_privilege_that_was_revoked_meanwhile_is_named(
+    engine: RunningEngine, start_instance: StartInstance
+) -> None:
+    with engine.connect() as administrator:
+        create_account(administrator, "demoted", PASSWORD, grants(engine.kind))
+    view = (await start_instance(engine, user="demoted")).view
+    before = await get_innodb_status(view, diagnostics_pb2.GetInnodbStatusRequest())
+    assert not before.observation.limits
+    engine.execute("REVOKE PROCESS ON *.* FROM 'demoted'@'%'")
+    with engine.connect() as administrator, administrator.cursor() as cursor:
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE user = 'demoted'")
+        for (connection_id,) in cursor.fetchall():
+            cursor.execute("KILL %s", [connection_id])
+    await asyncio.sleep(0.2)
+    status = await get_innodb_status(view, diagnostics_pb2.GetInnodbStatusRequest())
+    waits = await get_lock_waits(view, diagnostics_pb2.GetLockWaitsRequest())
+    for answer in (status, waits):
+        remedies = [limit.remedy for limit in answer.observation.limits if limit.code == "PRIVILEGE_MISSING"]
+        assert [remedy for remedy in remedies if "GRANT PROCESS ON *.*" in remedy], remedies
 
 
 async def test_one_missing_privilege_costs_only_its_own(engine: RunningEngine, start_instance: StartInstance) -> None:
