@@ -85,12 +85,17 @@ class Reason(Enum):
     NOT_READY = ErrorSpec(StatusCode.UNAVAILABLE, "The service is starting or draining. Try again.", 1.0)
     DATABASE_UNREACHABLE = ErrorSpec(
         StatusCode.UNAVAILABLE,
-        "The database does not accept connections. Check that it runs, and its host and port in the inventory.",
+        "The database does not accept connections. Check that it runs, and its host and port in storex.yaml.",
         5.0,
     )
     DATABASE_ACCESS_DENIED = ErrorSpec(
         StatusCode.FAILED_PRECONDITION,
-        "The database refused Storex's account. Check its user and password in the inventory.",
+        "The database refused Storex's account. Check its user and password in storex.yaml.",
+    )
+    DATABASE_PASSWORD_MISSING = ErrorSpec(
+        StatusCode.FAILED_PRECONDITION,
+        "The password of this database could not be read. Set its variable or file named in storex.yaml, where the"
+        " shard runs, and start it again.",
     )
     DATABASE_PRIVILEGE_MISSING = ErrorSpec(
         StatusCode.FAILED_PRECONDITION,

@@ -39,12 +39,12 @@ class InventoryWatch:
         except ConfigError as error:
             problems = [str(problem) for problem in error.problems]
             log.error(
-                "the inventory is not right; the last good one stays in force", extra={"fields": {"problems": problems}}
+                "storex.yaml is not right; the last good one stays in force", extra={"fields": {"problems": problems}}
             )
             return
         region: RegionConfig | None = config.regions.get(self._region)
         if region is None:
-            log.error("the inventory no longer has this shard's region; the last good one stays in force")
+            log.error("storex.yaml no longer has this shard's region; the last good one stays in force")
             return
         await self._instances.take_in(region)
         log.info("inventory taken in", extra={"fields": {"instances": len(region.instances)}})

@@ -9,12 +9,18 @@ _COUNTED = frozenset(
     {
         Reason.DATABASE_UNREACHABLE,
         Reason.DATABASE_ACCESS_DENIED,
+        Reason.DATABASE_PASSWORD_MISSING,
         Reason.DATABASE_TOO_MANY_CONNECTIONS,
         Reason.DATABASE_TIMEOUT,
     }
 )
 _TOLD_AS_THEMSELVES = frozenset(
-    {Reason.DATABASE_UNREACHABLE, Reason.DATABASE_ACCESS_DENIED, Reason.DATABASE_TOO_MANY_CONNECTIONS}
+    {
+        Reason.DATABASE_UNREACHABLE,
+        Reason.DATABASE_ACCESS_DENIED,
+        Reason.DATABASE_PASSWORD_MISSING,
+        Reason.DATABASE_TOO_MANY_CONNECTIONS,
+    }
 )
 """These say what to do about it; a row of time-outs is told as DATABASE_CIRCUIT_OPEN."""
 

@@ -31,7 +31,7 @@ def is_lost(error: Exception) -> bool:
 def translate(error: Exception, *, feature: str = "") -> StorexError:
     """The catalogue's error for a driver's one; `feature` names what was tried, for DATABASE_UNSUPPORTED."""
     if isinstance(error, ConfigError):
-        return StorexError(Reason.DATABASE_ACCESS_DENIED, detail=str(error))
+        return StorexError(Reason.DATABASE_PASSWORD_MISSING, detail=str(error))
     detail = f"{type(error).__name__}: {error}"
     if isinstance(error, TimeoutError):
         return StorexError(Reason.DATABASE_TIMEOUT, detail=detail)

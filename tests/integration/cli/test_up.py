@@ -142,13 +142,13 @@ def test_databases_that_cannot_be_reached_are_named_with_their_remedy(file: Path
         listed = json.loads(storex("fleet", "--json", file=file).stdout)
         assert {instance["name"][-6:]: instance["reason"] for instance in listed["instances"]} == {
             "dead-1": "DATABASE_UNREACHABLE",
-            "nset-1": "DATABASE_ACCESS_DENIED",
+            "nset-1": "DATABASE_PASSWORD_MISSING",
         }
         asked = storex("ask", "r1", "what is wrong?", "--json", file=file)
         assert asked.returncode == 0, asked.stderr
         report = json.loads(asked.stdout)
         assert report["verdict"] == "VERDICT_INCONCLUSIVE"
         assert all(limit["remedy"] for limit in report["limits"])
-        assert {limit["code"] for limit in report["limits"]} == {"DATABASE_UNREACHABLE", "DATABASE_ACCESS_DENIED"}
+        assert {limit["code"] for limit in report["limits"]} == {"DATABASE_UNREACHABLE", "DATABASE_PASSWORD_MISSING"}
     finally:
         storex("down", file=file)

@@ -73,7 +73,7 @@ def test_what_follows_from_another_gap_is_not_told_twice() -> None:
         (pymysql.InternalError(1030, "Got error 28"), Reason.DATABASE_ERROR),
         (pymysql.InterfaceError(0, ""), Reason.DATABASE_UNREACHABLE),
         (ConnectionResetError(), Reason.DATABASE_UNREACHABLE),
-        (ConfigError([]), Reason.DATABASE_ACCESS_DENIED),
+        (ConfigError([]), Reason.DATABASE_PASSWORD_MISSING),
     ],
 )
 def test_driver_errors(error: Exception, reason: Reason) -> None:
