@@ -197,6 +197,11 @@ class Fields:
         """Note a problem with a key of this mapping."""
         self.document.report(self._keys.get(key, self.node), f"{self._below(key)} {message}", remedy)
 
+    def declared(self, *keys: str) -> Declared:
+        """The place of the first of these keys that is given, else of the mapping."""
+        given = [self._keys[key] for key in keys if key in self._keys]
+        return self.document.declared(given[0] if given else self.node)
+
     def finish(self) -> None:
         """Report the keys that nobody asked for."""
         for key, node in self._keys.items():

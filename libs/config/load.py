@@ -52,7 +52,8 @@ def _users(root: Fields) -> dict[str, UserConfig]:
         if name == ADMIN.name:
             root.report("users", f"must not define {ADMIN.name!r}, which is always there", "Choose another name")
         _check_name(fields, "a user")
-        users[name] = UserConfig(name, teams=fields.texts("teams"), roles=fields.texts("roles"))
+        teams, roles = fields.texts("teams"), fields.texts("roles")
+        users[name] = UserConfig(name, teams, roles, declared=fields.declared("roles"))
         fields.finish()
     return users
 
@@ -87,7 +88,7 @@ def _instance(region: str, name: str, fields: Fields) -> InstanceConfig:
         labels=fields.strings("labels"),
         tls=_tls(fields),
         logs=_logs(fields),
-        declared=fields.document.declared(fields.node),
+        declared=fields.declared("password_env", "password_file"),
     )
     fields.finish()
     return instance
@@ -146,7 +147,7 @@ def _endpoint(name: str, fields: Fields) -> ModelEndpoint:
         model=fields.text("model", required=True) or "",
         api_key_env=api_key_env,
         api_key_file=api_key_file,
-        declared=fields.document.declared(fields.node),
+        declared=fields.declared("api_key_env", "api_key_file"),
     )
     fields.finish()
     return endpoint

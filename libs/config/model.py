@@ -78,7 +78,10 @@ class LogFiles:
 
 @dataclass(frozen=True, slots=True)
 class InstanceConfig:
-    """A database instance of the inventory. Exactly one of `password_env` and `password_file` is set."""
+    """A database instance of the inventory. Exactly one of `password_env` and `password_file` is set.
+
+    `declared` is where that one stands.
+    """
 
     name: str
     region: str
@@ -128,16 +131,17 @@ class RegionConfig:
 
 @dataclass(frozen=True, slots=True)
 class UserConfig:
-    """A person whom the local issuer may issue tokens for."""
+    """A person whom the local issuer may issue tokens for; `declared` is where the roles stand, None for no file."""
 
     name: str
     teams: tuple[str, ...]
     roles: tuple[str, ...]
+    declared: Declared | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEndpoint:
-    """An OpenAI-compatible endpoint and the model to ask for there."""
+    """An OpenAI-compatible endpoint and the model to ask for there; `declared` is where its key's source stands."""
 
     name: str
     base_url: str

@@ -208,3 +208,13 @@ def test_a_model_is_used_only_where_every_domain_allows_it(tmp_path: Path, monke
     monkeypatch.setenv("BIG_KEY", "k")
     assert models.endpoints["big"].api_key() == "k"
     assert models.endpoints["near"].api_key() is None
+
+
+def test_a_missing_secret_is_told_at_the_line_of_its_own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORDERS_PW", raising=False)
+    path = tmp_path / "storex.yaml"
+    keys = "host: h|port: 1|user: u|password_env: ORDERS_PW|team: t".replace("|", "\n        ")
+    path.write_text(f"regions:\n  eu:\n    domain: d\n    instances:\n      a:\n        {keys}\n")
+    (instance,) = load_config(path).instances
+    with pytest.raises(ConfigError, match=r"storex.yaml:9: the environment variable ORDERS_PW is not set"):
+        instance.password()
