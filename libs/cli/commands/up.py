@@ -16,6 +16,7 @@ from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.mesh.state import AlreadyRunningError, MeshDirectory, MeshState
 from libs.cli.mesh.supervisor import MeshEvent, Supervisor
 from libs.cli.output import Output
+from libs.cli.role_check import check_roles
 from libs.cli.session import FileOption, JsonOption, config_file
 from libs.config import ConfigError, StorexConfig, load_config
 
@@ -33,6 +34,7 @@ def up(
     """Run the mesh: a shard a region, the coordinator and the agent, until Ctrl-C or SIGTERM."""
     output = Output(as_json=as_json)
     config = load_config(config_file(file), check_files=True)
+    check_roles(config)
     _warn_about_passwords(config, output)
     directory = MeshDirectory(config.state_dir)
     if directory.is_held():
