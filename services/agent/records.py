@@ -9,6 +9,7 @@ from typing import TypeAlias
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from libs.core.errors import Reason
 from storex.agent.v1 import agent_pb2
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, session_pb2
@@ -18,6 +19,18 @@ SUCCESS: Status = agent_pb2.TOOL_STATUS_SUCCESS
 NO_DATA: Status = agent_pb2.TOOL_STATUS_NO_DATA
 ERROR: Status = agent_pb2.TOOL_STATUS_ERROR
 DENIED: Status = agent_pb2.TOOL_STATUS_DENIED
+
+UNREACHED = frozenset(
+    reason.name
+    for reason in (
+        Reason.DATABASE_UNREACHABLE,
+        Reason.DATABASE_ACCESS_DENIED,
+        Reason.DATABASE_PASSWORD_MISSING,
+        Reason.DATABASE_TOO_MANY_CONNECTIONS,
+        Reason.DATABASE_CIRCUIT_OPEN,
+    )
+)
+"""Codes of limits that mean that the database let Storex read nothing."""
 
 
 def observation_of(message: Message) -> session_pb2.Observation | None:
@@ -56,6 +69,11 @@ class Record:
         """What the answer says could not be read."""
         observation = observation_of(self.message) if self.message is not None else None
         return list(observation.limits) if observation is not None else []
+
+    @property
+    def unreached(self) -> entity_pb2.Limit | None:
+        """The limit that says that nothing could be read, because the database let nobody in."""
+        return next((limit for limit in self.limits if limit.code in UNREACHED), None)
 
     @property
     def health(self) -> diagnostics_pb2.InstanceHealth | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from google.protobuf.message import Message
 
@@ -127,7 +127,8 @@ class Calling:
         observation = observation_of(message)
         if observation is not None and observation.name:
             name = observation.name
-        return Record(call_id, self.turn, tool, name, NO_DATA if _is_empty(message) else SUCCESS, message)
+        read = Record(call_id, self.turn, tool, name, SUCCESS, message)
+        return replace(read, status=NO_DATA) if _is_empty(message) or read.unreached is not None else read
 
 
 async def _done(outcome: CallOutcome) -> CallOutcome:

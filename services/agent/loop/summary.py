@@ -8,6 +8,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from services.agent.records import DENIED, ERROR, NO_DATA, Record
+from services.agent.report.causes.wording import count
+from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
 _MAX_FIELDS = 4
 _NUMBERS = (
@@ -27,6 +29,9 @@ def summarise(records: Sequence[Record]) -> str:
     parts = [f"answers: {len(records) - failed}"]
     if any(record.health is not None for record in records):
         parts.append(f"findings: {findings}")
+    unread = sum(record.unreached is not None for record in records)
+    if unread:
+        parts.append(f"databases not checked: {unread}")
     if failed:
         parts.append(f"regions without an answer: {failed}")
     return ", ".join(parts)
@@ -35,12 +40,30 @@ def summarise(records: Sequence[Record]) -> str:
 def _one(record: Record) -> str:
     if record.status in (ERROR, DENIED):
         return record.problem
+    if record.unreached is not None:
+        return f"not checked: {_in_mid_sentence(record.unreached.message)}"
     if record.health is not None:
-        kinds = [finding.kind for finding in record.health.findings]
-        return f"found {', '.join(kinds)}" if kinds else f"nothing found by {len(record.health.checks)} checks"
+        return _of_health(record.health)
     if record.status == NO_DATA or record.message is None:
         return "nothing to show"
     return ", ".join([*_lists(record.message), *_values(record.message)][:_MAX_FIELDS])
+
+
+def _of_health(health: diagnostics_pb2.InstanceHealth) -> str:
+    kinds = [finding.kind for finding in health.findings]
+    unmade = sum(check.result == finding_pb2.CHECK_RESULT_NOT_CHECKED for check in health.checks)
+    made = len(health.checks) - unmade
+    if kinds:
+        said = f"found {', '.join(kinds)}"
+    elif made:
+        said = f"nothing found by {count(made, 'check')}"
+    else:
+        return "not checked: no check could be made"
+    return f"{said}; {count(unmade, 'check')} could not be made" if unmade else said
+
+
+def _in_mid_sentence(sentence: str) -> str:
+    return (sentence[:1].lower() + sentence[1:]).rstrip(".")
 
 
 def _lists(message: Message) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from services.agent.records import UNREACHED
 from services.agent.report.causes.wording import count, seconds
 from services.agent.report.draft import Aspect
 from services.agent.timestamps import epoch_seconds
@@ -14,6 +16,9 @@ _TYPES = {
     Aspect.WHO: ("connection_id", "user", "host", "program"),
     Aspect.WHAT: ("schema", "table", "index", "statement_digest"),
 }
+
+_MAX_UNREACHED = 3
+_DATABASE = re.compile(r"\b[Tt]h(?:e|is) database\b")
 
 
 def answer_for(report: report_pb2.Report, aspects: Sequence[Aspect] = (), asked_about: str = "") -> str:
@@ -43,7 +48,18 @@ def _diagnosis(report: report_pb2.Report) -> str:
         places = len({item.name for item in report.checked if item.kinds})
         where = "" if places == 1 else f" on {places} instances"
         return f"Nothing is wrong now, as far as could be checked{where}: {', '.join(kinds)}."
-    return " ".join(("No cause could be established.", *_gaps(report)))
+    return " ".join((*unreached(report), "No cause could be established.", *_gaps(report)))
+
+
+def unreached(report: report_pb2.Report) -> list[str]:
+    """The databases that let Storex read nothing, each in a sentence of its own."""
+    found = {limit.name or report.target: limit for limit in reversed(report.limits) if limit.code in UNREACHED}
+    return [_unreached(name, found[name]) for name in sorted(found)[:_MAX_UNREACHED]]
+
+
+def _unreached(name: str, limit: entity_pb2.Limit) -> str:
+    happened = _DATABASE.sub(lambda _: name.rpartition("/")[2], limit.message, count=1)
+    return f"{happened.rstrip('.')}: {limit.remedy[:1].lower()}{limit.remedy[1:]}" if limit.remedy else happened
 
 
 def _causes(report: report_pb2.Report) -> list[str]:
@@ -61,7 +77,8 @@ def _first_step(report: report_pb2.Report) -> list[str]:
 def _gaps(report: report_pb2.Report) -> list[str]:
     clear = sorted({out.kind for out in report.ruled_out})
     seen = [f"Where it could be checked, this is clear: {', '.join(clear)}."] if clear else []
-    return [*seen, *(f"Not seen: {limit.message} {limit.remedy}".strip() for limit in report.limits[:2])]
+    others = [limit for limit in report.limits if limit.code not in UNREACHED]
+    return [*seen, *(f"Limit: {limit.message} {limit.remedy}".strip() for limit in others[:2])]
 
 
 def _named(cause: report_pb2.RootCause, types: Sequence[str]) -> str:

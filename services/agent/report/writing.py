@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.agent.records import Records
-from services.agent.report.answering import answer_for
+from services.agent.report.answering import answer_for, unreached
 from services.agent.report.causes.cause import CauseGuide, Facts, Step
 from services.agent.report.causes.registry import guide_for
 from services.agent.report.coverage import checked_items, gather_limits, is_blind, loop_limit, ruled_out
@@ -59,7 +59,9 @@ def write_report(draft: Draft, records: Records, about: Circumstances) -> report
     report.limits.extend(gather_limits(records, about.target))
     report.limits.extend(loop_limit(code, text) for code, text in (*draft.notes, *about.notes))
     report.verdict = _verdict(verified, records)
-    report.answer = draft.answer or answer_for(report, draft.aspects, draft.asked_about)
+    report.answer = answer_for(report, draft.aspects, draft.asked_about)
+    if draft.answer:
+        report.answer = " ".join((*([] if report.root_causes else unreached(report)), draft.answer))
     return report
 
 

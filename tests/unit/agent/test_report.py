@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from libs.sensitivity.paths import resolve_path
+from services.agent.loop.summary import summarise
 from services.agent.records import DENIED, ERROR, Record, Records
 from services.agent.report.draft import Aspect, Draft
 from services.agent.report.writing import Circumstances, write_report
@@ -141,16 +142,47 @@ def test_no_finding_but_a_check_that_was_not_made_is_inconclusive() -> None:
 def test_what_could_not_be_read_stands_under_limits_with_its_remedy() -> None:
     failed = Record(
         "call_1", 0, "get_health", NAME, ERROR, reason="DATABASE_ACCESS_DENIED",
-        problem="The database refused Storex's account. Check its user and password in the inventory.",
+        problem="The database refused Storex's account. Check its user and password in storex.yaml.",
     )  # fmt: skip
     report = report_on([failed])
     assert report.verdict == report_pb2.VERDICT_INCONCLUSIVE
     (limit,) = report.limits
     assert limit.code == "DATABASE_ACCESS_DENIED"
     assert limit.message == "The database refused Storex's account."
-    assert limit.remedy == "Check its user and password in the inventory."
+    assert limit.remedy == "Check its user and password in storex.yaml."
     assert limit.name == ""
-    assert "Check its user and password" in report.answer
+    assert report.answer.startswith("orders-1 refused Storex's account: check its user and password in storex.yaml.")
+
+
+def _down() -> Record:
+    checks = tuple(answers.check(kind, "NOT_CHECKED") for kind in ("lock.row_blocker", "query.missing_index"))
+    health = answers.health(checks=checks)
+    health.observation.limits.add(
+        source="database", code="DATABASE_UNREACHABLE", message="The database does not accept connections.",
+        remedy="Check that it runs.",
+    )  # fmt: skip
+    return health_record(health)
+
+
+def test_a_database_that_is_down_is_the_first_thing_said() -> None:
+    report = report_on([_down()])
+    assert report.verdict == report_pb2.VERDICT_INCONCLUSIVE
+    assert report.answer == ("orders-1 does not accept connections: check that it runs. No cause could be established.")
+    worded = report_on([_down()], draft=Draft(answer="I saw nothing."))
+    assert worded.answer == "orders-1 does not accept connections: check that it runs. I saw nothing."
+
+
+def test_a_call_counts_only_the_checks_that_were_made() -> None:
+    assert summarise([_down()]) == "not checked: the database does not accept connections"
+    some = answers.health(checks=(answers.check("lock.row_blocker"), answers.check("connections.leak", "NOT_CHECKED")))
+    assert summarise([health_record(some)]) == "nothing found by 1 check; 1 check could not be made"
+    assert summarise([health_record(answers.health())]) == "nothing found by 3 checks"
+
+
+def test_what_is_not_there_is_not_said_twice() -> None:
+    health = answers.health(checks=(answers.check("query.missing_index", "NOT_CHECKED"),))
+    health.observation.limits.add(code="PERFORMANCE_SCHEMA_OFF", message="No statement digests.", remedy="Set it.")
+    assert "Limit: No statement digests. Set it." in report_on([health_record(health)]).answer
 
 
 def test_limits_of_answers_are_kept_once_each() -> None:
