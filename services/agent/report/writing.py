@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from libs.sensitivity.tokens import TOKEN
 from services.agent.records import Records
 from services.agent.report.answering import answer_for, unreached
 from services.agent.report.causes.cause import CauseGuide, Facts, Step
@@ -21,6 +22,7 @@ from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
 _MAX_CITED_PER_PATTERN = 5
+_HIDDEN = "Names of users, hosts and programs are hidden from your role; someone on call can see them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def write_report(draft: Draft, records: Records, about: Circumstances) -> report
     report.checked.extend(checked_items(records))
     report.limits.extend(gather_limits(records, about.target))
     report.limits.extend(loop_limit(code, text) for code, text in (*draft.notes, *about.notes))
+    if any(TOKEN.fullmatch(entity.value) for cause in report.root_causes for entity in cause.entities):
+        report.limits.append(loop_limit("PRINCIPALS_HIDDEN", _HIDDEN))
     report.verdict = _verdict(verified, records)
     report.answer = answer_for(report, draft.aspects, draft.asked_about)
     if draft.answer:

@@ -121,6 +121,9 @@ def test_a_token_in_place_of_a_principal_never_stands_in_a_command() -> None:
     report = report_on([health_record(answers.health(finding)), record("get_connections", answer)], claimed(finding))
     assert report.root_causes[0].entities[0].value == "prn_0123456789ab"
     assert not [step for step in report.next_steps if "prn_" in step.command]
+    [hidden] = [limit for limit in report.limits if limit.code == "PRINCIPALS_HIDDEN"]
+    assert "someone on call can see them" in hidden.message
+    assert not [limit for limit in _blocked().limits if limit.code == "PRINCIPALS_HIDDEN"]
 
 
 def test_no_finding_and_every_check_made_is_healthy() -> None:
