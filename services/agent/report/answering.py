@@ -18,6 +18,8 @@ _TYPES = {
 }
 
 _MAX_UNREACHED = 3
+_LONG_ROLL_BACK = 10_000
+"""Changed rows above which the roll-back itself keeps others waiting, so that a commit is asked for first."""
 _DATABASE = re.compile(r"\b[Tt]h(?:e|is) database\b")
 
 
@@ -100,6 +102,12 @@ def _since_when(cause: report_pb2.RootCause, report: report_pb2.Report) -> str:
     return f"{cause.kind} on {cause.name} began at {cause.onset.ToJsonString()}, {seconds(before)} before this report."
 
 
+def _rows_modified(report: report_pb2.Report) -> int:
+    """The most that a holder was seen to have changed and not committed."""
+    cited = (entry.value for entry in report.evidence if entry.path.endswith(".transaction.rows_modified"))
+    return max((int(value) for value in cited if value.isdecimal()), default=0)
+
+
 def _about_ending(report: report_pb2.Report, asked_about: str) -> str:
     holders = [
         entity.value
@@ -109,10 +117,17 @@ def _about_ending(report: report_pb2.Report, asked_about: str) -> str:
     ]
     step = next((step for step in report.next_steps if step.command.startswith("KILL ")), None)
     if not holders or step is None:
-        return "No single session is behind this, so ending one would not help. See the next steps."
+        return "No: no single session is behind this, so ending one would not help. See the next steps."
     if report.verdict != report_pb2.VERDICT_CONFIRMED:
-        return "That cannot be said now: what was found could not be confirmed. End nothing before it is."
-    lead = f"Connection {holders[0]} holds the locks."
+        return "Not yet: what was found could not be confirmed now. End nothing before it is."
+    changed = _rows_modified(report)
     if asked_about and asked_about not in holders:
-        lead = f"Connection {asked_about} is not the one: connection {holders[0]} holds the locks."
+        lead = f"No: connection {asked_about} is not the one; connection {holders[0]} holds the locks."
+    elif changed > _LONG_ROLL_BACK:
+        lead = (
+            f"Not yet: connection {holders[0]} holds the locks, but has changed {count(changed, 'row')}, and they stay"
+            " locked until all of that is rolled back."
+        )
+    else:
+        lead = f"Yes, with care: connection {holders[0]} holds the locks, and little is rolled back."
     return f"{lead} {step.text} The command: {step.command}."

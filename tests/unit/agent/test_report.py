@@ -242,7 +242,8 @@ def test_follow_up_answers() -> None:
     assert "user orders_batch" in answer(Aspect.WHO)
     assert "table shop.orders" in answer(Aspect.WHAT)
     assert "KILL 812" in answer(Aspect.KILL, asked="812")
-    assert answer(Aspect.KILL, asked="901").startswith("Connection 901 is not the one")
+    assert answer(Aspect.KILL, asked="901").startswith("No: connection 901 is not the one")
+    assert answer(Aspect.KILL).startswith("Yes, with care: connection 812 holds the locks")
     assert "41.0 s" not in answer(Aspect.WHEN)
     assert "began at" in answer(Aspect.WHEN)
     assert answer(Aspect.STEPS).startswith("1. ")
@@ -251,9 +252,18 @@ def test_follow_up_answers() -> None:
     assert "KILL 812" in both
 
 
+def test_a_long_roll_back_is_not_begun_without_a_word() -> None:
+    waits = answers.lock_waits()
+    waits.holders[0].transaction.rows_modified = 250_000
+    draft = Draft((claimed(answers.blocker_finding()),), aspects=(Aspect.KILL,), on_session=True)
+    report = report_on([*_blocked_records()[:2], record("get_lock_waits", waits)], draft=draft)
+    assert report.answer.startswith("Not yet: connection 812 holds the locks, but has changed 250,000 rows")
+
+
 def test_ending_a_session_is_not_advised_on_what_is_not_confirmed() -> None:
     draft = Draft((claimed(answers.blocker_finding()),), aspects=(Aspect.KILL,), on_session=True)
     report = report_on(_blocked_records()[:2], draft=draft)
     assert report.verdict == report_pb2.VERDICT_LIKELY
+    assert report.answer.startswith("Not yet: ")
     assert "End nothing" in report.answer
     assert "KILL" not in report.answer
