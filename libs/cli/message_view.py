@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import RenderableType
 from rich.text import Text
 
-from libs.cli.output import table_of
+from libs.cli.output import RowsView, table_of
 from libs.cli.safe_text import plain
 
 Cells = dict[str, str]
@@ -30,7 +30,7 @@ def message_view(message: Message) -> Iterator[RenderableType]:
         columns = [
             name for name in dict.fromkeys(name for row in rows for name in row) if any(row.get(name) for row in rows)
         ]
-        yield table_of(columns, [[row.get(name, "") for name in columns] for row in rows])
+        yield RowsView(columns, [[row.get(name, "") for name in columns] for row in rows])
 
 
 def _cells(message: Message, prefix: str = "") -> Cells:

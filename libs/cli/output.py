@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
+from rich.text import Text
 
 from libs.cli.safe_text import plain
 
@@ -65,6 +67,28 @@ def proto_json(message: Message) -> dict[str, Any]:
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
     return data
+
+
+@dataclass(frozen=True, slots=True)
+class RowsView:
+    """Rows as a table where its columns fit, else each row as a block of `name: value` lines, empty ones left out."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw for a console of this width."""
+        table = table_of(self.columns, self.rows)
+        needed = console.measure(table, options=options.update(max_width=_PIPE_COLUMNS)).maximum
+        if needed <= options.max_width:
+            yield table
+            return
+        for number, row in enumerate(self.rows):
+            if number:
+                yield Text("")
+            for column, cell in zip(self.columns, row, strict=True):
+                if cell:
+                    yield Text.assemble((f"{column}: ", "bold"), plain(cell))
 
 
 def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Mapping[str, str] | None = None) -> Table:
