@@ -16,6 +16,7 @@ from libs.config.model import (
     UserConfig,
 )
 from libs.core.names import is_segment
+from libs.redaction.prose import scrub
 
 ADMIN = UserConfig("admin", teams=(), roles=("dba",))
 """The user that every configuration has: dba of everything, known to the local issuer only."""
@@ -85,7 +86,7 @@ def _instance(region: str, name: str, fields: Fields) -> InstanceConfig:
         password_env=password_env,
         password_file=password_file,
         team=fields.text("team", required=True) or "",
-        labels=fields.strings("labels"),
+        labels={key: scrub(value) for key, value in fields.strings("labels").items()},  # people type them
         tls=_tls(fields),
         logs=_logs(fields),
         declared=fields.declared("password_env", "password_file"),

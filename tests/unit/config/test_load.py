@@ -218,3 +218,10 @@ def test_a_missing_secret_is_told_at_the_line_of_its_own_key(tmp_path: Path, mon
     (instance,) = load_config(path).instances
     with pytest.raises(ConfigError, match=r"storex.yaml:9: the environment variable ORDERS_PW is not set"):
         instance.password()
+
+
+def test_labels_are_kept_without_what_looks_like_customer_data(tmp_path: Path) -> None:
+    config = load(tmp_path, FULL.replace("{service: orders}", "{service: orders, owner: ann@example.com}"))
+    labels = config.regions["eu-west-1"].instances["orders-1"].labels
+    assert labels["service"] == "orders"
+    assert "ann" not in labels["owner"]
