@@ -10,6 +10,7 @@ import typer
 
 from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.mesh.state import MeshDirectory, MeshState
+from libs.cli.program import command
 from libs.client import StorexClient
 from libs.config import ADMIN, ConfigError, UserConfig, load_config
 from libs.identity import LocalIssuer
@@ -57,9 +58,13 @@ class Place:
         """The mesh that runs there. Raises CommandError when none does."""
         state = MeshDirectory(self.state_dir).read()
         if state is None:
-            command = f"storex up -f {self.file or DEFAULT_FILE}"
             message = f"No mesh is running in {self.state_dir}."
-            raise CommandError(message, f"Start it with `{command}`.", ExitStatus.UNAVAILABLE, reason="NOT_RUNNING")
+            raise CommandError(
+                message,
+                f"Start it with `{command('up', file=self.file or DEFAULT_FILE)}`.",
+                ExitStatus.UNAVAILABLE,
+                reason="NOT_RUNNING",
+            )
         return state
 
 

@@ -12,6 +12,7 @@ from libs.cli.demo.direction import Direction
 from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.investigation import follow
 from libs.cli.output import Output, proto_json
+from libs.cli.program import command
 from libs.cli.report import report_view
 from libs.cli.session import JsonOption, UserOption, connect
 from storex.agent.v1.agent_pb2 import AskRequest
@@ -123,16 +124,16 @@ def _named(fault: dict[str, Any]) -> str:
 
 
 def _suggest(fleet: dict[str, Any], name: str, report: Report, output: Output) -> None:
-    option = f"-f {fleet['config']}"
+    file = fleet["config"]
     output.note("Everything stays up. Try:", "bold")
-    for command in (
-        f"storex fleet {option}",
-        f"storex diag lock_waits {name} {option}",
-        f'storex ask {option} --session {report.session_id} "which client is it? is it safe to kill?"',
-        f'storex ask {option} --as payments-viewer {name} "why is it slow?"',
-        f"storex down {option}   # stops the mesh and the databases, and removes them",
+    for line in (
+        command("fleet", file=file),
+        command("diag", "lock_waits", name, file=file),
+        command("ask", "--session", report.session_id, "which client is it? is it safe to kill?", file=file),
+        command("ask", "--as", "payments-viewer", name, "why is it slow?", file=file),
+        f"{command('down', file=file)}   # stops the mesh and the databases, and removes them",
     ):
-        output.note(f"  {command}")
+        output.note(f"  {line}")
 
 
 def _watch(told: dict[str, Any], output: Output) -> None:

@@ -16,6 +16,7 @@ from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.mesh.state import AlreadyRunningError, MeshDirectory, MeshState
 from libs.cli.mesh.supervisor import MeshEvent, Supervisor
 from libs.cli.output import Output
+from libs.cli.program import command
 from libs.cli.role_check import check_roles
 from libs.cli.session import FileOption, JsonOption, config_file
 from libs.config import ConfigError, StorexConfig, load_config
@@ -64,7 +65,7 @@ def _tell(event: MeshEvent, output: Output, config: StorexConfig) -> None:
         output.line({"event": event.event, "service": event.service, "text": event.text})
     elif event.event == "mesh_ready":
         output.note(f"The mesh is ready at {event.text}. Ctrl-C stops it. Try, elsewhere:", "bold green")
-        output.note(f"  storex fleet -f {config.path}")
+        output.note(f"  {command('fleet', file=config.path)}")
     elif event.event == "service_ready":
         output.note(f"{event.service} is ready at {event.text}")
     else:
@@ -100,13 +101,14 @@ def _not_ready(state: MeshState, config: StorexConfig) -> CommandError:
     reasons = "; ".join(f"{service.name} {service.last_exit or 'is still starting'}" for service in missing)
     return CommandError(
         f"The mesh runs but is not ready after {READY_SECONDS:.0f} s: {reasons}.",
-        f"`storex status -f {config.path}` follows it; its logs are in {config.state_dir / 'logs'}.",
+        f"`{command('status', file=config.path)}` follows it; its logs are in {config.state_dir / 'logs'}.",
         ExitStatus.UNAVAILABLE,
     )
 
 
 def _already_running(config: StorexConfig) -> CommandError:
-    remedy = f"`storex status -f {config.path}` shows it, `storex down -f {config.path}` stops it."
+    show, stop = (command(name, file=config.path) for name in ("status", "down"))
+    remedy = f"`{show}` shows it, `{stop}` stops it."
     return CommandError(f"A mesh is already running in {config.state_dir}.", remedy, reason="ALREADY_RUNNING")
 
 
