@@ -115,7 +115,7 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
                 config.limits.tool_seconds,
             )
 
-        asking = Asking(store, TOOLS, models.reasoners_for, config.limits, clock)
+        asking = Asking(store, TOOLS, models.reasoners_for, config.limits, clock, config.notes)
         interceptors = server_interceptors(
             InterceptorDeps(
                 verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE, clock),

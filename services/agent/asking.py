@@ -52,6 +52,8 @@ class Asking:
     reasoners: ReasonerFactory
     limits: LoopLimits
     clock: Clock
+    notes: tuple[tuple[str, str], ...] = ()
+    """Limits that every report names, as (code, sentence)."""
 
     async def ask(self, request: agent_pb2.AskRequest, asker: Asker) -> AsyncGenerator[agent_pb2.AskResponse, None]:
         """The events of one question; the last one is the report. Ending the iteration cancels the investigation.
@@ -104,6 +106,7 @@ class Asking:
             budget=budget,
             emit=events.put,
             now=self.clock.now,
+            notes=self.notes,
         )
 
     async def _open(self, request: agent_pb2.AskRequest, asker: Asker) -> Inquiry:

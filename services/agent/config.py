@@ -15,6 +15,7 @@ from services.agent.loop.limits import LoopLimits
 from services.agent.target import Target
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
+_UNNAMED = "OPENAI_BASE_URL is set but STOREX_MODEL is not: no model is used."
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,13 @@ class AgentConfig:
     environment_endpoint: Endpoint | None = None
     """The endpoint that the environment names; used where the configuration lists none at all."""
     limits: LoopLimits = field(default_factory=LoopLimits)
+    model_unnamed: bool = False
+    """Whether the environment names an endpoint and no model, so that the endpoint is not used."""
+
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """What of these settings every report has to tell, as (code, sentence); both PUBLIC."""
+        return (("MODEL_NOT_NAMED", _UNNAMED),) if self.model_unnamed and not self.models.endpoints else ()
 
     @property
     def regions_with_models(self) -> list[str]:
@@ -76,6 +84,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Age
         domains={name: region.domain for name, region in storex.regions.items()},
         models=storex.models,
         environment_endpoint=_from_environment(environment),
+        model_unnamed=bool(environment.get("OPENAI_BASE_URL")) and not environment.get("STOREX_MODEL"),
     )
 
 
@@ -85,7 +94,7 @@ def _from_environment(environment: Mapping[str, str]) -> Endpoint | None:
     model = environment.get("STOREX_MODEL", "")
     if not model:
         if base_url:
-            _log.warning("OPENAI_BASE_URL is set but STOREX_MODEL is not: no model is used")
+            _log.warning(_UNNAMED)
         return None
     if not base_url and not key:
         _log.warning("STOREX_MODEL is set, but neither OPENAI_BASE_URL nor OPENAI_API_KEY: no model is used")

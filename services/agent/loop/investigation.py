@@ -47,6 +47,7 @@ class Investigation:
     budget: Budget
     emit: Emit
     now: Callable[[], float]
+    notes: tuple[tuple[str, str], ...] = ()
     _notes: list[tuple[str, str]] = field(default_factory=list)
     _tokens: tuple[int, int] = (0, 0)
     _partial: bool = False
@@ -64,7 +65,7 @@ class Investigation:
                 created_at=self.now(),
                 turn=self.inquiry.turn,
                 partial=self._partial,
-                notes=tuple(self._notes),
+                notes=(*self.notes, *self._notes),
             ),
         )
         for cause in report.root_causes:

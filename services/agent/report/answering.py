@@ -102,10 +102,10 @@ def _since_when(cause: report_pb2.RootCause, report: report_pb2.Report) -> str:
     return f"{cause.kind} on {cause.name} began at {cause.onset.ToJsonString()}, {seconds(before)} before this report."
 
 
-def _rows_modified(report: report_pb2.Report) -> int:
-    """The most that a holder was seen to have changed and not committed."""
+def _rows_modified(report: report_pb2.Report) -> int | None:
+    """The most that a holder was seen to have changed and not committed; None where that was not seen."""
     cited = (entry.value for entry in report.evidence if entry.path.endswith(".transaction.rows_modified"))
-    return max((int(value) for value in cited if value.isdecimal()), default=0)
+    return max((int(value) for value in cited if value.isdecimal()), default=None)
 
 
 def _about_ending(report: report_pb2.Report, asked_about: str) -> str:
@@ -123,11 +123,12 @@ def _about_ending(report: report_pb2.Report, asked_about: str) -> str:
     changed = _rows_modified(report)
     if asked_about and asked_about not in holders:
         lead = f"No: connection {asked_about} is not the one; connection {holders[0]} holds the locks."
-    elif changed > _LONG_ROLL_BACK:
+    elif changed is not None and changed > _LONG_ROLL_BACK:
         lead = (
             f"Not yet: connection {holders[0]} holds the locks, but has changed {count(changed, 'row')}, and they stay"
             " locked until all of that is rolled back."
         )
     else:
-        lead = f"Yes, with care: connection {holders[0]} holds the locks, and little is rolled back."
+        little = "" if changed is None else ", and little is rolled back"
+        lead = f"Yes, with care: connection {holders[0]} holds the locks{little}."
     return f"{lead} {step.text} The command: {step.command}."

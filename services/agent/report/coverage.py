@@ -14,6 +14,7 @@ from storex.diagnostics.v1 import finding_pb2
 _LOOP_REMEDIES = {
     "BUDGET_SPENT": "Ask again with a narrower question, or raise the agent's budget.",
     "MODEL_UNAVAILABLE": "Check the model endpoint, or ask without one.",
+    "MODEL_NOT_NAMED": "Set STOREX_MODEL to the model's name where the agent runs, and start it again.",
     "MODEL_NONSENSE": "Use a stronger model, or ask without one.",
     "MODEL_UNSUPPORTED": "Use a stronger model, or ask without one.",
     "HISTORY_NOT_KEPT": "Ask while it happens.",

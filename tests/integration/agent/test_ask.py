@@ -82,6 +82,13 @@ async def test_a_follow_up_uses_what_is_known(mesh: Mesh) -> None:
     assert kill.usage.tool_calls == 0
 
 
+async def test_an_endpoint_that_names_no_model_is_a_limit_of_every_report(tmp_path: Path) -> None:
+    async with running(tmp_path, model_unnamed=True) as mesh:
+        report = (await mesh.ask(NAME))[-1].report
+    [limit] = [limit for limit in report.limits if limit.code == "MODEL_NOT_NAMED"]
+    assert "STOREX_MODEL" in limit.remedy
+
+
 async def test_a_session_belongs_to_its_owner(mesh: Mesh) -> None:
     session_id = (await mesh.ask(NAME))[-1].report.session_id
     assert await refused(mesh, "", session_id=session_id, user="mallory") is Reason.SESSION_NOT_FOUND

@@ -7,7 +7,7 @@ import pytest
 from libs.config import ModelsConfig
 from libs.core.errors import Reason, StorexError
 from libs.llm import Endpoint
-from services.agent.config import AgentConfig
+from services.agent.config import AgentConfig, read_config
 from services.agent.reasoners.builtin.intent import asks_about_the_past, aspects_of, connection_asked_about
 from services.agent.report.draft import Aspect
 from services.agent.target import parse_target
@@ -85,6 +85,21 @@ def test_without_an_endpoint_there_is_no_model() -> None:
 def test_the_environments_endpoint_is_used_only_where_the_configuration_lists_none() -> None:
     endpoint = Endpoint("openai", "http://127.0.0.1:1/v1", "small")
     assert _config(ModelsConfig(), endpoint).endpoints_for(parse_target("regions/eu-west-1")) == [endpoint]
+
+
+def test_an_endpoint_without_a_model_is_told_at_the_start_and_in_reports(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "pw").write_text("x")
+    path = tmp_path / "storex.yaml"
+    instance = "{host: 127.0.0.1, port: 3306, user: storex, password_file: pw, team: t}"
+    path.write_text(f"regions:\n  eu-west-1: {{domain: gdpr, instances: {{a: {instance}}}}}\n")
+    arguments = ["--config", str(path), "--listen", "127.0.0.1:0", "--coordinator", "127.0.0.1:1", "--token-file", "t"]
+    config = read_config(arguments, {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
+    assert "STOREX_MODEL is not" in caplog.text
+    assert [code for code, _ in config.notes] == ["MODEL_NOT_NAMED"]
+    named = read_config(arguments, {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "STOREX_MODEL": "small"})
+    assert named.notes == ()
 
 
 def test_every_domain_that_a_target_reaches_must_allow_an_endpoint(tmp_path: Path) -> None:
