@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,7 +42,7 @@ def demo(
     instance = instance or (f"{primary}-replica" if primary else "payments-1")
     output = Output(as_json=as_json)
     began = time.monotonic()
-    with Direction(lambda told: _watch(told, output), [primary] if primary else []) as stage:
+    with Direction(lambda told: _watch(told, output), [primary] if primary else []) as stage, _answering_ctrl_c(output):
         fleet = _raise_fleet(stage, output)
         name = _instance_name(fleet, instance)
         truth = stage.inject(incident, instance)
@@ -63,6 +65,16 @@ def demo(
             output.note("Stopping everything …", "dim")
     if problems:
         raise typer.Exit(ExitStatus.FAILED)
+
+
+@contextmanager
+def _answering_ctrl_c(output: Output) -> Iterator[None]:
+    """Say at once that Ctrl-C was heard: to take databases down takes seconds."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        output.note("Stopping everything …", "dim")
+        raise
 
 
 def _takes_a_replica(incident: str) -> bool:

@@ -13,7 +13,7 @@ def test_a_hint_runs_the_program_that_was_called(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "argv", [".venv/bin/storex", "up"])
     assert command("fleet", file="/a b/storex.yaml") == ".venv/bin/storex fleet -f '/a b/storex.yaml'"
-    monkeypatch.setattr(sys, "argv", ["/work/libs/cli/__main__.py"])
+    monkeypatch.setattr(sys, "argv", ["/opt/libs/cli/__main__.py"])
     assert shlex.split(command("fleet")) == [sys.executable, "-m", "libs.cli", "fleet"]
 
 
