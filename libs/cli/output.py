@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,12 +42,11 @@ class Output:
 
     def json(self, data: Any) -> None:
         """Print data as JSON."""
-        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=not _speaks_unicode(sys.stdout)) + "\n")
+        _write(json.dumps(data, indent=2, ensure_ascii=not _speaks_unicode(sys.stdout)) + "\n")
 
     def line(self, data: Any) -> None:
         """Print data as one line of JSON, at once."""
-        sys.stdout.write(json.dumps(data) + "\n")
-        sys.stdout.flush()
+        _write(json.dumps(data) + "\n")
 
     def show(self, *renderables: RenderableType) -> None:
         """Print a result for people."""
@@ -54,7 +54,7 @@ class Output:
             for renderable in renderables:
                 self._results.print(renderable)
         # A table pads its last column too; nobody downstream of a pipe wants that.
-        sys.stdout.write("\n".join(line.rstrip(" ") for line in capture.get().split("\n")))
+        _write("\n".join(line.rstrip(" ") for line in capture.get().split("\n")))
 
     def note(self, text: str, style: str = "") -> None:
         """Tell the person who watches; data in `text` is made safe here."""
@@ -99,6 +99,18 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Mapp
     for row in rows:
         table.add_row(*(plain(cell, (styles or {}).get(cell, "")) for cell in row))
     return table
+
+
+def _write(text: str) -> None:
+    """Write a result, at once; a reader who has seen enough, such as `head`, is no failure."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would fail again at exit.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _speaks_unicode(stream: TextIO) -> bool:
