@@ -18,7 +18,7 @@ _ROWS = {"MariaDB": 2_000, "MySQL": 9_000}
 """MariaDB searches the table for every row, MySQL for every event of some rows: it takes a second or so."""
 
 _COLUMNS = "sku INT NOT NULL, price_cents INT NOT NULL, terms CHAR(250) NOT NULL"
-_PROGRAM, _PER_SECOND = "price-feed", 2.0
+_PROGRAM, _PER_SECOND = "price-feed", 6.0
 _ENOUGH_SECONDS, _PATIENCE_SECONDS = 3, 40.0
 
 
