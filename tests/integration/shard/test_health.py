@@ -165,7 +165,8 @@ async def test_without_privileges(engine: RunningEngine, start_instance: StartIn
     assert "GRANT PROCESS" in gaps["process", "PRIVILEGE_MISSING"]
     assert "GRANT SELECT ON performance_schema" in gaps["performance_schema", "PRIVILEGE_MISSING"]
     health = await assess(view, {})
-    assert {check.result for check in health.checks} == {finding_pb2.CHECK_RESULT_NOT_CHECKED}
+    made = {check.kind for check in health.checks if check.result != finding_pb2.CHECK_RESULT_NOT_CHECKED}
+    assert made <= {"config.read_only", "config.change"}, "all but variables and counters needs a privilege"
     assert not health.findings
 
 
