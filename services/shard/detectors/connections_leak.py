@@ -13,7 +13,7 @@ from itertools import pairwise
 from libs.core.catalogue import HOLDER
 from services.shard.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
-from services.shard.sampler.history import Owner
+from services.shard.sampler.history import Owner, TrackedConnection
 from services.shard.view import timestamp
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
@@ -34,6 +34,8 @@ STILL_GROWING = 60.0
 """A pool that was filled this long ago and rests since then is none of our business, in seconds."""
 JUST_NOW = 3.0
 """Growth that is older tells no more than it has told already, in seconds."""
+RESTED = 3.0
+"""Connections are judged that were seen, or idle, for so long, in seconds: a new one has had no time to be used."""
 LOOK_AGAIN = 1.0
 """When another look shows whether growth goes on, in seconds."""
 
@@ -48,6 +50,8 @@ class _Pattern:
     """Samples with more than the one before."""
     fell: int
     """Samples with fewer than the one before."""
+    settled: bool
+    """Whether enough connections are old enough to be judged, and most of these were never used again."""
     grew_at: float
     """When they last grew: seconds from now, below zero."""
 
@@ -87,9 +91,16 @@ def _pattern(group: diagnostics_pb2.ConnectionGroup, readings: Readings) -> _Pat
     return _Pattern(
         unused=min(unused, group.idle),
         steps=sum(later > earlier for (_, earlier), (_, later) in pairs),
+        settled=_is_settled(tracked, history.connections[-1].at),
         fell=sum(later < earlier for (_, earlier), (_, later) in pairs),
         grew_at=max((at for (_, earlier), (at, later) in pairs if later > earlier), default=0.0) - readings.at,
     )
+
+
+def _is_settled(tracked: list[TrackedConnection], at: float) -> bool:
+    old = [one for one in tracked if at - min(one.first_seen, one.idle_since or one.first_seen) >= RESTED]
+    unused = sum(one.idle_since is not None and not one.reused for one in old)
+    return len(old) >= FEWEST and unused >= SHARE_UNUSED * len(old)
 
 
 def _may_leak(group: diagnostics_pb2.ConnectionGroup, pattern: _Pattern) -> bool:
@@ -104,7 +115,7 @@ def _stands_unused(group: diagnostics_pb2.ConnectionGroup, pattern: _Pattern) ->
 def _leaks(
     answer: diagnostics_pb2.GetConnectionsResponse, group: diagnostics_pb2.ConnectionGroup, pattern: _Pattern
 ) -> bool:
-    if not _stands_unused(group, pattern):
+    if not _stands_unused(group, pattern) or not pattern.settled:
         return False
     grew = pattern.steps >= GROWTH_STEPS and group.growth >= FEWEST and pattern.fell * 4 <= pattern.steps
     return (grew and pattern.grew_at > -STILL_GROWING) or _is_close(answer, pattern)

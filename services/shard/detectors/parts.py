@@ -46,6 +46,11 @@ def statement_parts(query: diagnostics_pb2.QueryStats) -> list[entity_pb2.Entity
     return [*found, entity(AFFECTED, "schema", query.schema)] if query.schema else found
 
 
+def named_tables(query: diagnostics_pb2.QueryStats) -> str:
+    """The tables of a statement, for a sentence."""
+    return " and ".join(query.tables) or "an unknown table"
+
+
 STATEMENT_TOOL = "list_top_queries"
 
 _STATEMENT_FIELDS = {

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
-from services.shard.detectors.parts import statement_evidence, statement_parts
+from services.shard.detectors.parts import named_tables, statement_evidence, statement_parts
+from services.shard.detectors.query_scans import lacks_index
 from services.shard.detectors.readings import Detection, Readings, limit_codes
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
 KIND = "query.missing_index"
 
-ROWS_PER_CALL = 1_000
-"""A call that reads fewer rows is quick without an index as well."""
-ROWS_PER_RESULT = 100
-"""So many rows read for each one returned or changed."""
-SHARE_WITHOUT_INDEX = 0.5
-"""Share of the calls that used no index."""
-LOAD = 0.05
-"""Sessions busy with the statement on average, below which it does not matter."""
 CRITICAL_LOAD = 1.0
 MOST_FINDINGS = 3
 
 _FIGURES = ("rows_examined", "rows_sent", "rows_affected", "unindexed_calls", "calls", "load", "average_seconds")
-_LOOKS_FOR_SOMETHING = re.compile(r"\b(?:WHERE|ON|USING|LIMIT)\b", re.IGNORECASE)
-"""Without one of these a statement means to read everything: that is a heavy scan, and no index would help."""
-_SUMS_UP = re.compile(
-    r"\b(?:GROUP\s+BY|DISTINCT|OVER\b|WITH\s+ROLLUP|(?:COUNT|SUM|AVG|MIN|MAX|GROUP_CONCAT)\s*\()", re.IGNORECASE
-)
-"""How many rows such a statement reads to good purpose does not show in how many it returns."""
-_PICKS_FEW = re.compile(r"(?:[^<>!]=|<=>|\bIN\b|\bLIKE\b)\s*\(?\s*(?:\?|\.\.\.)", re.IGNORECASE)
-"""A comparison with values that is likely to leave few rows, also of a statement that sums them up."""
 
 
 def detect(readings: Readings) -> Detection:
@@ -43,25 +26,6 @@ def detect(readings: Readings) -> Detection:
     guilty = [place for place, query in enumerate(answer.queries) if lacks_index(query)][:MOST_FINDINGS]
     findings = tuple(_finding(answer, place, readings) for place in guilty)
     return Detection(findings, "" if findings else _clear(answer))
-
-
-def lacks_index(query: diagnostics_pb2.QueryStats) -> bool:
-    """Whether the statement reads far more than it looks for, without an index, and it matters."""
-    results = max(1, query.rows_sent + query.rows_affected)
-    return (
-        query.load >= LOAD
-        and query.unindexed_calls >= SHARE_WITHOUT_INDEX * query.calls
-        and query.rows_examined >= ROWS_PER_CALL * query.calls
-        and query.rows_examined >= ROWS_PER_RESULT * results
-        and looks_for_few_rows(query.statement.digest_text)
-    )
-
-
-def looks_for_few_rows(digest_text: str) -> bool:
-    """Whether an index could help the statement: it looks for rows, rather than summing up a great part of them."""
-    if _SUMS_UP.search(digest_text):
-        return _PICKS_FEW.search(digest_text) is not None
-    return _LOOKS_FOR_SOMETHING.search(digest_text) is not None
 
 
 def _clear(answer: diagnostics_pb2.ListTopQueriesResponse) -> str:
@@ -95,7 +59,7 @@ def _finding(answer: diagnostics_pb2.ListTopQueriesResponse, place: int, reading
         severity=finding_pb2.SEVERITY_CRITICAL if query.load >= CRITICAL_LOAD else finding_pb2.SEVERITY_WARNING,
         confidence=0.95 if query.unindexed_calls >= 0.95 * query.calls else 0.8,
         summary=(
-            f"A statement on {' and '.join(query.tables) or 'an unknown table'} reads {per_call:.0f} rows a call to"
+            f"A statement on {named_tables(query)} reads {per_call:.0f} rows a call to"
             f" return or change {results:.1f}, without an index, {query.calls_per_second:.1f} times a second."
         ),
         entities=statement_parts(query),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.shard.detectors import (
     config_change,
     config_read_only,
+    connections_exhausted,
     connections_leak,
     lock_deadlock,
     lock_global_read,
@@ -12,7 +13,11 @@ from services.shard.detectors import (
     lock_metadata,
     lock_row_blocker,
     lock_unindexed_write,
+    query_heavy_scan,
     query_missing_index,
+    query_plan_regression,
+    query_temp_spill,
+    traffic_n_plus_one,
 )
 from services.shard.detectors.readings import Detector
 
@@ -24,6 +29,11 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(lock_hot_row.KIND, ("get_lock_waits",), lock_hot_row.detect),
     Detector(lock_unindexed_write.KIND, ("get_lock_waits", "list_top_queries"), lock_unindexed_write.detect),
     Detector(query_missing_index.KIND, ("list_top_queries",), query_missing_index.detect),
+    Detector(query_plan_regression.KIND, ("list_top_queries",), query_plan_regression.detect),
+    Detector(query_temp_spill.KIND, ("list_top_queries",), query_temp_spill.detect),
+    Detector(query_heavy_scan.KIND, ("list_top_queries",), query_heavy_scan.detect),
+    Detector(traffic_n_plus_one.KIND, ("list_top_queries",), traffic_n_plus_one.detect),
+    Detector(connections_exhausted.KIND, ("get_connections",), connections_exhausted.detect),
     Detector(connections_leak.KIND, ("get_connections",), connections_leak.detect),
     Detector(
         config_read_only.KIND,

@@ -46,7 +46,8 @@ class InstanceExecutor:
         self._breaker = CircuitBreaker(clock)
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="storex-db")
         self._killers = ThreadPoolExecutor(1, thread_name_prefix="storex-kill")
-        self._lock = threading.Lock()
+        self._sessions = threading.Condition()
+        self._in_use = 0
         self._idle: list[Connection] = []
         self._pending = 0
         self._tried: Login | None = None
@@ -110,7 +111,10 @@ class InstanceExecutor:
         except pymysql.MySQLError as error:
             if not (reused and is_lost(error)):
                 raise
-        return self._use(Connection(login, self._limits), work, claim, seconds)
+        connection = Connection(login, self._limits)
+        with self._sessions:
+            self._in_use += 1
+        return self._use(connection, work, claim, seconds)
 
     def _use(self, connection: Connection, work: Callable[[Connection], T], claim: Claim, seconds: float) -> T:
         reusable = False
@@ -127,19 +131,39 @@ class InstanceExecutor:
         return result
 
     def _take(self, login: Login) -> tuple[Connection, bool]:
-        with self._lock:
+        with self._sessions:
             stale = [connection for connection in self._idle if connection.login != login]
             self._idle = [connection for connection in self._idle if connection.login == login]
             found = self._idle.pop() if self._idle else None
         for connection in stale:
             connection.close()
-        return (found, True) if found else (Connection(login, self._limits), False)
+        reused = found is not None
+        if found is None:
+            found, reused = self._connect(login)
+        with self._sessions:
+            self._in_use += 1
+        return found, reused
+
+    def _connect(self, login: Login) -> tuple[Connection, bool]:
+        """A new session; where the server takes no more, the one that the other thread works on, once it is free."""
+        try:
+            return Connection(login, self._limits), False
+        except pymysql.MySQLError as error:
+            if translate(error).reason is not Reason.DATABASE_TOO_MANY_CONNECTIONS:
+                raise
+            with self._sessions:
+                self._sessions.wait_for(lambda: self._idle or not self._in_use, self._limits.statement)
+                if not self._idle or self._idle[-1].login != login:
+                    raise
+                return self._idle.pop(), True
 
     def _give_back(self, connection: Connection, reusable: bool) -> None:
-        if reusable:
-            with self._lock:
+        with self._sessions:
+            self._in_use -= 1
+            if reusable:
                 self._idle.append(connection)
-        else:
+            self._sessions.notify_all()
+        if not reusable:
             connection.close()
 
     def _abandon(self, claim: Claim) -> None:

@@ -40,7 +40,16 @@ def unmet(health: diagnostics_pb2.InstanceHealth, incident: object) -> list[str]
 
 QUICK = ("lock.row_blocker", "lock.metadata", "lock.global_read", "query.missing_index", "connections.leak")
 """One of each way of finding; the others take longer to come about."""
-LONGER = ("lock.deadlock", "lock.hot_row", "lock.unindexed_write")
+LONGER = (
+    "lock.deadlock",
+    "lock.hot_row",
+    "lock.unindexed_write",
+    "query.plan_regression",
+    "query.temp_spill",
+    "query.heavy_scan",
+    "traffic.n_plus_one",
+    "connections.exhausted",
+)
 
 
 @pytest.mark.parametrize("incident_id", [*QUICK, *(pytest.param(one, marks=pytest.mark.slow) for one in LONGER)])

@@ -1,0 +1,44 @@
+"""Whether a statement that reads a great deal lacks an index, or means to read it: what the causes of scans share."""
+
+from __future__ import annotations
+
+import re
+
+from storex.diagnostics.v1 import diagnostics_pb2
+
+ROWS_PER_CALL = 1_000
+"""A call that reads fewer rows is quick without an index as well."""
+ROWS_PER_RESULT = 100
+"""So many rows read for each one returned or changed."""
+SHARE_WITHOUT_INDEX = 0.5
+"""Share of the calls that used no index."""
+LOAD = 0.05
+"""Sessions busy with the statement on average, below which it does not matter."""
+
+_LOOKS_FOR_SOMETHING = re.compile(r"\b(?:WHERE|ON|USING|LIMIT)\b", re.IGNORECASE)
+"""Without one of these a statement means to read everything: that is a heavy scan, and no index would help."""
+_SUMS_UP = re.compile(
+    r"\b(?:GROUP\s+BY|DISTINCT|OVER\b|WITH\s+ROLLUP|(?:COUNT|SUM|AVG|MIN|MAX|GROUP_CONCAT)\s*\()", re.IGNORECASE
+)
+"""How many rows such a statement reads to good purpose does not show in how many it returns."""
+_PICKS_FEW = re.compile(r"(?:[^<>!]=|<=>|\bIN\b|\bLIKE\b)\s*\(?\s*(?:\?|\.\.\.)", re.IGNORECASE)
+"""A comparison with values that is likely to leave few rows, also of a statement that sums them up."""
+
+
+def lacks_index(query: diagnostics_pb2.QueryStats) -> bool:
+    """Whether the statement reads far more than it looks for, without an index, and it matters."""
+    results = max(1, query.rows_sent + query.rows_affected)
+    return (
+        query.load >= LOAD
+        and query.unindexed_calls >= SHARE_WITHOUT_INDEX * query.calls
+        and query.rows_examined >= ROWS_PER_CALL * query.calls
+        and query.rows_examined >= ROWS_PER_RESULT * results
+        and looks_for_few_rows(query.statement.digest_text)
+    )
+
+
+def looks_for_few_rows(digest_text: str) -> bool:
+    """Whether an index could help the statement: it looks for rows, rather than summing up a great part of them."""
+    if _SUMS_UP.search(digest_text):
+        return _PICKS_FEW.search(digest_text) is not None
+    return _LOOKS_FOR_SOMETHING.search(digest_text) is not None
