@@ -91,7 +91,7 @@ def test_a_kept_demo_stays_until_it_is_taken_down(tmp_path: Path) -> None:
     config = next(tmp_path.glob("storex-demo-*")) / "storex.yaml"
     try:
         assert done.returncode == 0, done.stdout + done.stderr
-        assert f"storex down -f {config}" in done.stderr
+        assert f"-m libs.cli down -f {config}" in done.stderr, "as it was called, to be pasted back"
         assert storex("fleet", "-f", str(config), tmp_path=tmp_path).returncode == 0
     finally:
         down = storex("down", "-f", str(config), tmp_path=tmp_path)
