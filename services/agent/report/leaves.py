@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -20,8 +21,8 @@ def leaf_values(message: Message | None, within: str = "") -> dict[str, str]:
         return {}
     start: Message = message
     if within:
-        field, _, position = within.removesuffix("]").partition("[")
-        start = getattr(message, field)[int(position)]
+        path, _, position = within.removesuffix("]").partition("[")
+        start = attrgetter(path)(message)[int(position)]
     values: dict[str, str] = {}
     for path in _paths(start, within):
         try:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.agent.report.causes.missing_index import index_columns
+from services.agent.report.causes.statement import index_columns
 from services.agent.report.sql import connection_number, quoted_identifier, quoted_string
 
 

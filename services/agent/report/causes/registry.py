@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from services.agent.report.causes.cause import NO_RISK, CauseGuide, Facts, Link, Step, Supporting
 from services.agent.report.causes.connection_leak import ConnectionLeak
+from services.agent.report.causes.connections_exhausted import ConnectionsExhausted
+from services.agent.report.causes.deadlock import Deadlock
+from services.agent.report.causes.global_read_lock import GlobalReadLock
+from services.agent.report.causes.heavy_scan import HeavyScan
+from services.agent.report.causes.hot_row import HotRow
+from services.agent.report.causes.metadata_lock import MetadataLock
 from services.agent.report.causes.missing_index import MissingIndex
+from services.agent.report.causes.n_plus_one import NPlusOne
+from services.agent.report.causes.plan_regression import PlanRegression
 from services.agent.report.causes.read_only import ReadOnly
 from services.agent.report.causes.row_blocker import RowBlocker
+from services.agent.report.causes.temp_spill import TempSpill
+from services.agent.report.causes.unindexed_write import UnindexedWrite
 from services.agent.report.causes.variable_change import VariableChange
 
 _ALL: tuple[CauseGuide, ...] = (
     RowBlocker(),
+    MetadataLock(),
+    GlobalReadLock(),
+    Deadlock(),
+    HotRow(),
+    UnindexedWrite(),
     MissingIndex(),
+    PlanRegression(),
+    TempSpill(),
+    HeavyScan(),
+    NPlusOne(),
+    ConnectionsExhausted(),
     ConnectionLeak(),
     ReadOnly(),
     VariableChange(),

@@ -1,0 +1,82 @@
+"""What detectors find is confirmed by the answers that they found it in, and told with a chain and next steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from google.protobuf.message import Message
+
+from libs.core.catalogue import CATALOGUE
+from services.agent.report.causes.registry import GUIDES
+from services.shard.detectors.readings import Detection, Readings
+from services.shard.detectors.registry import DETECTORS
+from storex.agent.v1 import report_pb2
+from storex.diagnostics.v1 import diagnostics_pb2 as d
+from storex.diagnostics.v1 import finding_pb2
+from tests.unit.agent import answers
+from tests.unit.agent.recorded import claimed, health_record, record, report_on
+from tests.unit.shard import test_lock_detectors as locks
+from tests.unit.shard import test_work_detectors as work
+from tests.unit.shard.findings import readings
+
+Answers = Mapping[str, Message]
+
+_HISTORY, _PAGES = work.page_of_entries((600, 620), (1800, 1750))
+CASES: dict[str, Readings] = {
+    "lock.metadata": readings(get_lock_waits=locks.pile(d.LOCK_KIND_METADATA)),
+    "lock.global_read": readings(get_lock_waits=locks.pile(d.LOCK_KIND_GLOBAL)),
+    "lock.deadlock": readings(get_innodb_status=locks.monitor()),
+    "lock.hot_row": locks.two_looks(locks.queue(7), locks.queue(8)),
+    "lock.unindexed_write": readings(get_lock_waits=locks.greedy(), list_top_queries=locks.writes()),
+    "query.plan_regression": readings(list_top_queries=work.changed(work.GOOD, work.BAD)),
+    "query.temp_spill": readings(list_top_queries=work.answer_of(work.scan(temp_disk_tables=40))),
+    "query.heavy_scan": readings(list_top_queries=work.answer_of(work.scan())),
+    "traffic.n_plus_one": readings(_HISTORY, list_top_queries=_PAGES),
+    "connections.exhausted": readings(get_connections=work.full(100)),
+}
+
+
+def finding_of(kind: str) -> finding_pb2.Finding:
+    [detector] = [one for one in DETECTORS if one.kind == kind]
+    detection: Detection = detector.detect(CASES[kind])
+    found = finding_pb2.Finding()
+    found.CopyFrom(detection.findings[0])
+    found.id = "f1"
+    return found
+
+
+def report_of(kind: str, without: str = "") -> report_pb2.Report:
+    finding = finding_of(kind)
+    given = {tool: answer for tool, answer in CASES[kind].answers.items() if tool != without}
+    records = [record("get_overview", answers.overview()), health_record(answers.health(finding))]
+    return report_on([*records, *(record(tool, answer) for tool, answer in given.items())], claimed(finding))
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_what_was_found_is_confirmed_and_told(kind: str) -> None:
+    report = report_of(kind)
+    assert list(report.struck) == []
+    assert report.verdict == report_pb2.VERDICT_CONFIRMED
+    [cause] = report.root_causes
+    assert cause.kind == kind
+    assert cause.summary
+    assert report.causal_chain
+    assert all(link.evidence_refs for link in report.causal_chain)
+    risks = [step.risk for step in report.next_steps]
+    assert risks == sorted(risks)
+    assert any(step.risk > report_pb2.RISK_NONE for step in report.next_steps)
+    assert GUIDES[kind].kind == kind
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_without_its_evidence_it_is_likely_at_most(kind: str) -> None:
+    for tool in {required.tool for required in CATALOGUE[kind].evidence}:
+        assert report_of(kind, without=tool).verdict == report_pb2.VERDICT_LIKELY
+
+
+def test_a_metadata_wait_does_not_confirm_a_global_lock() -> None:
+    finding = finding_of("lock.global_read")
+    other = locks.pile(d.LOCK_KIND_METADATA)
+    report = report_on([health_record(answers.health(finding)), record("get_lock_waits", other)], claimed(finding))
+    assert report.verdict == report_pb2.VERDICT_LIKELY
