@@ -64,6 +64,7 @@ _SCHEMA = EntityRole(AFFECTED, "schema")
 _HOLDER_USER = EntityRole(HOLDER, "user", required=True)
 _SPIKE_USER = EntityRole(CAUSE, "user")
 _CHANNEL = EntityRole(AFFECTED, "channel", required=True)
+_ERROR_CODE = EntityRole(CAUSE, "error_code", required=True)
 _VARIABLE = EntityRole(CAUSE, "variable")
 _REQUIRED_VARIABLE = EntityRole(CAUSE, "variable", required=True)
 
@@ -211,16 +212,68 @@ _ENTRIES = (
         ),
     ),
     RootCause(
-        "innodb.purge_lag", "An old read view keeps undo from being purged", 40, (_HOLDER_CONNECTION, *_HOLDER_OWNER)
+        "innodb.purge_lag",
+        "An old read view keeps undo from being purged",
+        40,
+        (_HOLDER_CONNECTION, *_HOLDER_OWNER),
+        (
+            RequiredEvidence("get_purge_state", "oldest_view.session.connection_id", _HOLDER_CONNECTION),
+            RequiredEvidence("get_purge_state", "history_list_length"),
+            RequiredEvidence("get_purge_state", "read_views"),
+        ),
     ),
-    RootCause("innodb.buffer_pool", "The working set does not fit the buffer pool", 30, (_VARIABLE,)),
-    RootCause("innodb.redo_stall", "Writes wait for the redo log", 40, (_VARIABLE,)),
-    RootCause("innodb.flush_per_commit", "Each commit waits for the disk", 40, (_VARIABLE,)),
-    RootCause("replication.stopped", "A replication thread was stopped", 50, (_CHANNEL,)),
     RootCause(
-        "replication.error", "Replication stopped with an error", 60, (_CHANNEL, EntityRole(CAUSE, "error_code"))
+        "innodb.buffer_pool",
+        "The working set does not fit the buffer pool",
+        30,
+        (_REQUIRED_VARIABLE,),
+        (
+            RequiredEvidence("get_buffer_pool", "variable", _REQUIRED_VARIABLE),
+            RequiredEvidence("get_buffer_pool", "reads_per_second"),
+            RequiredEvidence("get_buffer_pool", "reads_since_full"),
+        ),
     ),
-    RootCause("replication.lag", "The replica applies more slowly than its source writes", 40, (_CHANNEL, _TABLE)),
+    RootCause("innodb.redo_stall", "Writes wait for the redo log", 40, (_VARIABLE,)),
+    RootCause(
+        "innodb.flush_per_commit",
+        "Each commit waits for the disk",
+        40,
+        (_REQUIRED_VARIABLE,),
+        (
+            RequiredEvidence("get_commit_state", "variable", _REQUIRED_VARIABLE),
+            RequiredEvidence("get_commit_state", "commits_per_second"),
+        ),
+    ),
+    RootCause(
+        "replication.stopped",
+        "A replication thread was stopped",
+        50,
+        (_CHANNEL,),
+        (
+            RequiredEvidence("get_replication", "channels[*].channel", _CHANNEL),
+            RequiredEvidence("get_replication", "channels[*].stopped_thread"),
+        ),
+    ),
+    RootCause(
+        "replication.error",
+        "Replication stopped with an error",
+        60,
+        (_CHANNEL, _ERROR_CODE),
+        (
+            RequiredEvidence("get_replication", "channels[*].channel", _CHANNEL),
+            RequiredEvidence("get_replication", "channels[*].error_code", _ERROR_CODE),
+        ),
+    ),
+    RootCause(
+        "replication.lag",
+        "The replica applies more slowly than its source writes",
+        40,
+        (_CHANNEL, _TABLE),
+        (
+            RequiredEvidence("get_replication", "channels[*].channel", _CHANNEL),
+            RequiredEvidence("get_replication", "channels[*].lag_seconds"),
+        ),
+    ),
     RootCause(
         "config.read_only",
         "The server refuses writes",
@@ -242,13 +295,40 @@ _ENTRIES = (
         ),
     ),
     RootCause("capacity.disk_full", "The disk is full", 70, (EntityRole(AFFECTED, "instance"),)),
-    RootCause("capacity.table_full", "A table is full", 65, (_REQUIRED_TABLE,)),
-    RootCause("capacity.auto_increment", "An auto-increment column has run out", 65, (_REQUIRED_TABLE,)),
+    RootCause(
+        "capacity.table_full",
+        "A table is full",
+        65,
+        (_REQUIRED_TABLE,),
+        (
+            RequiredEvidence("list_table_limits", "tables[*].table", _REQUIRED_TABLE),
+            RequiredEvidence("list_table_limits", "tables[*].failed_inserts"),
+        ),
+    ),
+    RootCause(
+        "capacity.auto_increment",
+        "An auto-increment column has run out",
+        65,
+        (_REQUIRED_TABLE,),
+        (
+            RequiredEvidence("list_auto_increments", "columns[*].table", _REQUIRED_TABLE),
+            RequiredEvidence("list_auto_increments", "columns[*].used_ratio"),
+        ),
+    ),
     RootCause("maintenance.backup", "A backup burdens the server", 40, (EntityRole(CAUSE, "connection_id"),)),
     RootCause(
         "maintenance.ddl", "A schema change burdens the server", 40, (EntityRole(CAUSE, "connection_id"), _TABLE)
     ),
-    RootCause("access.auth_failed", "Logins fail", 50, (EntityRole(CAUSE, "user"), EntityRole(CAUSE, "host"))),
+    RootCause(
+        "access.auth_failed",
+        "Logins fail",
+        50,
+        (EntityRole(CAUSE, "user"), EntityRole(CAUSE, "host")),
+        (
+            RequiredEvidence("get_failed_logins", "failed"),
+            RequiredEvidence("get_failed_logins", "failed_per_second"),
+        ),
+    ),
 )
 
 CATALOGUE: dict[str, RootCause] = {entry.id: entry for entry in _ENTRIES}

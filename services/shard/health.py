@@ -19,7 +19,15 @@ from services.shard.relations import explains
 from services.shard.unreachable import limit_of
 from services.shard.view import InstanceView
 from storex.common.v1 import entity_pb2
-from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2, settings_pb2
+from storex.diagnostics.v1 import (
+    access_pb2,
+    capacity_pb2,
+    diagnostics_pb2,
+    finding_pb2,
+    innodb_pb2,
+    replication_pb2,
+    settings_pb2,
+)
 
 QUERY_WINDOW = 20
 """The window that statements are judged over, in seconds: short enough to see at once what has just begun."""
@@ -34,6 +42,13 @@ REQUESTS: dict[str, Message] = {
     "get_connections": diagnostics_pb2.GetConnectionsRequest(),
     "get_read_only_state": settings_pb2.GetReadOnlyStateRequest(),
     "list_variable_changes": settings_pb2.ListVariableChangesRequest(),
+    "get_purge_state": innodb_pb2.GetPurgeStateRequest(),
+    "get_commit_state": innodb_pb2.GetCommitStateRequest(),
+    "get_buffer_pool": innodb_pb2.GetBufferPoolRequest(),
+    "list_auto_increments": capacity_pb2.ListAutoIncrementsRequest(),
+    "list_table_limits": capacity_pb2.ListTableLimitsRequest(),
+    "get_failed_logins": access_pb2.GetFailedLoginsRequest(),
+    "get_replication": replication_pb2.GetReplicationRequest(),
 }
 """How each tool is asked for what detectors read."""
 

@@ -66,7 +66,17 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("query.plan_regression", "lock.unindexed_write", STATEMENT),
     Relation("traffic.n_plus_one", "traffic.spike", STATEMENT),
     # A change of a variable is told as itself only where nothing more specific names the variable.
-    *_each(("query.temp_spill", "connections.exhausted"), "config.change", VARIABLE),
+    *_each(
+        (
+            "config.read_only",
+            "innodb.buffer_pool",
+            "innodb.flush_per_commit",
+            "query.temp_spill",
+            "connections.exhausted",
+        ),
+        "config.change",
+        VARIABLE,
+    ),
     # Whatever keeps sessions busy or waiting uses up connections.
     Relation("connections.leak", "connections.exhausted", OWNER),
     *_each(

@@ -11,12 +11,19 @@ from libs.core.names import parse_name
 from libs.core.paging import page_of
 from libs.core.resources import Resource
 from libs.rpc.interceptors.base import Context, this_call
+from services.shard.collectors.auto_increments import list_auto_increments
+from services.shard.collectors.buffer_pool import get_buffer_pool
+from services.shard.collectors.commit_state import get_commit_state
 from services.shard.collectors.connections import get_connections
+from services.shard.collectors.failed_logins import get_failed_logins
 from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
 from services.shard.collectors.overview import get_overview
 from services.shard.collectors.processes import list_processes
+from services.shard.collectors.purge_state import get_purge_state
 from services.shard.collectors.read_only_state import get_read_only_state
+from services.shard.collectors.replication import get_replication
+from services.shard.collectors.table_limits import list_table_limits
 from services.shard.collectors.top_queries import list_top_queries
 from services.shard.collectors.transactions import list_transactions
 from services.shard.collectors.variable_changes import list_variable_changes
@@ -25,7 +32,15 @@ from services.shard.fleet import describe
 from services.shard.health import assess
 from services.shard.instances import Instance, Instances
 from services.shard.view import InstanceView
-from storex.diagnostics.v1 import diagnostics_pb2, diagnostics_pb2_grpc, settings_pb2
+from storex.diagnostics.v1 import (
+    access_pb2,
+    capacity_pb2,
+    diagnostics_pb2,
+    diagnostics_pb2_grpc,
+    innodb_pb2,
+    replication_pb2,
+    settings_pb2,
+)
 from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
 
 
@@ -106,6 +121,48 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> settings_pb2.ListVariableChangesResponse:
         """See the contract."""
         return await self._collect(list_variable_changes, request)
+
+    async def GetPurgeState(
+        self, request: innodb_pb2.GetPurgeStateRequest, _context: Context
+    ) -> innodb_pb2.GetPurgeStateResponse:
+        """See the contract."""
+        return await self._collect(get_purge_state, request)
+
+    async def GetCommitState(
+        self, request: innodb_pb2.GetCommitStateRequest, _context: Context
+    ) -> innodb_pb2.GetCommitStateResponse:
+        """See the contract."""
+        return await self._collect(get_commit_state, request)
+
+    async def GetBufferPool(
+        self, request: innodb_pb2.GetBufferPoolRequest, _context: Context
+    ) -> innodb_pb2.GetBufferPoolResponse:
+        """See the contract."""
+        return await self._collect(get_buffer_pool, request)
+
+    async def ListAutoIncrements(
+        self, request: capacity_pb2.ListAutoIncrementsRequest, _context: Context
+    ) -> capacity_pb2.ListAutoIncrementsResponse:
+        """See the contract."""
+        return await self._collect(list_auto_increments, request)
+
+    async def ListTableLimits(
+        self, request: capacity_pb2.ListTableLimitsRequest, _context: Context
+    ) -> capacity_pb2.ListTableLimitsResponse:
+        """See the contract."""
+        return await self._collect(list_table_limits, request)
+
+    async def GetFailedLogins(
+        self, request: access_pb2.GetFailedLoginsRequest, _context: Context
+    ) -> access_pb2.GetFailedLoginsResponse:
+        """See the contract."""
+        return await self._collect(get_failed_logins, request)
+
+    async def GetReplication(
+        self, request: replication_pb2.GetReplicationRequest, _context: Context
+    ) -> replication_pb2.GetReplicationResponse:
+        """See the contract."""
+        return await self._collect(get_replication, request)
 
     async def GetHealth(
         self, request: diagnostics_pb2.GetHealthRequest, _context: Context

@@ -11,7 +11,7 @@ from services.shard.sampler.history import DigestSample
 from services.shard.system_statements import is_system
 from services.shard.view import InstanceView
 
-WINDOW = 20.0
+WINDOW = 6.0
 """How far back it is looked, in seconds, where that much has been sampled."""
 INSERTS = frozenset({"INSERT", "REPLACE"})
 _VERB = re.compile(r"\s*(INSERT|REPLACE|UPDATE|DELETE)\b", re.IGNORECASE)

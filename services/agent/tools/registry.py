@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from services.agent.tools.get_buffer_pool import get_buffer_pool
+from services.agent.tools.get_commit_state import get_commit_state
 from services.agent.tools.get_connections import get_connections
+from services.agent.tools.get_failed_logins import get_failed_logins
 from services.agent.tools.get_health import get_health
 from services.agent.tools.get_innodb_status import get_innodb_status
 from services.agent.tools.get_lock_waits import get_lock_waits
 from services.agent.tools.get_metric_history import get_metric_history
 from services.agent.tools.get_normal import get_normal
 from services.agent.tools.get_overview import get_overview
+from services.agent.tools.get_purge_state import get_purge_state
 from services.agent.tools.get_read_only_state import get_read_only_state
+from services.agent.tools.get_replication import get_replication
+from services.agent.tools.list_auto_increments import list_auto_increments
 from services.agent.tools.list_changes import list_changes
 from services.agent.tools.list_instances import list_instances
 from services.agent.tools.list_processes import list_processes
+from services.agent.tools.list_table_limits import list_table_limits
 from services.agent.tools.list_top_queries import list_top_queries
 from services.agent.tools.list_transactions import list_transactions
 from services.agent.tools.list_variable_changes import list_variable_changes
@@ -36,6 +43,13 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     list_changes,
     get_read_only_state,
     list_variable_changes,
+    get_purge_state,
+    get_commit_state,
+    get_buffer_pool,
+    list_auto_increments,
+    list_table_limits,
+    get_failed_logins,
+    get_replication,
     list_instances,
 )
 

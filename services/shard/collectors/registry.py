@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from services.shard.collectors.auto_increments import list_auto_increments
+from services.shard.collectors.buffer_pool import get_buffer_pool
+from services.shard.collectors.commit_state import get_commit_state
 from services.shard.collectors.connections import get_connections
+from services.shard.collectors.failed_logins import get_failed_logins
 from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
 from services.shard.collectors.overview import get_overview
 from services.shard.collectors.processes import list_processes
+from services.shard.collectors.purge_state import get_purge_state
 from services.shard.collectors.read_only_state import get_read_only_state
+from services.shard.collectors.replication import get_replication
+from services.shard.collectors.table_limits import list_table_limits
 from services.shard.collectors.top_queries import list_top_queries
 from services.shard.collectors.transactions import list_transactions
 from services.shard.collectors.variable_changes import list_variable_changes
@@ -31,4 +38,11 @@ COLLECTORS: dict[str, Collector] = {
     "list_variables": list_variables,
     "get_read_only_state": get_read_only_state,
     "list_variable_changes": list_variable_changes,
+    "get_purge_state": get_purge_state,
+    "get_commit_state": get_commit_state,
+    "get_buffer_pool": get_buffer_pool,
+    "list_auto_increments": list_auto_increments,
+    "list_table_limits": list_table_limits,
+    "get_failed_logins": get_failed_logins,
+    "get_replication": get_replication,
 }

@@ -26,6 +26,9 @@ LOOK_BACK = 86_400.0
 SHORTEST_BEFORE = 5.0
 """A shorter time before the change says nothing about what was normal, in seconds."""
 
+_OF_SESSIONS = frozenset({"autocommit", "foreign_key_checks", "sql_log_bin", "unique_checks"})
+"""What each session sets for itself, though the engine may list it here."""
+
 
 @dataclass(slots=True)
 class _Found:
@@ -44,7 +47,7 @@ async def list_variable_changes(
     began = view.clock.now()
     results = await view.source.read(Statement.SETTINGS, *COUNTER_STATEMENTS)
     rows = results.rows(Statement.SETTINGS)
-    found = {text(row["variable_name"]): _shown(row, began) for row in rows}
+    found = {name: _shown(row, began) for row in rows if (name := text(row["variable_name"])) not in _OF_SESSIONS}
     recorded, known = await _recorded(view, began)
     for change in reversed(recorded):
         _add(found, change)

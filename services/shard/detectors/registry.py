@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from services.shard.detectors import (
+    access_auth_failed,
+    capacity_auto_increment,
+    capacity_table_full,
     config_change,
     config_read_only,
     connections_exhausted,
     connections_leak,
+    innodb_buffer_pool,
+    innodb_flush_per_commit,
+    innodb_purge_lag,
     lock_deadlock,
     lock_global_read,
     lock_hot_row,
@@ -17,6 +23,9 @@ from services.shard.detectors import (
     query_missing_index,
     query_plan_regression,
     query_temp_spill,
+    replication_error,
+    replication_lag,
+    replication_stopped,
     traffic_n_plus_one,
 )
 from services.shard.detectors.readings import Detector
@@ -44,4 +53,15 @@ DETECTORS: tuple[Detector, ...] = (
         config_read_only.detect,
     ),
     Detector(config_change.KIND, ("list_variable_changes",), config_change.detect),
+    Detector(innodb_purge_lag.KIND, ("get_purge_state",), innodb_purge_lag.detect),
+    Detector(
+        innodb_flush_per_commit.KIND, ("get_commit_state", "list_variable_changes"), innodb_flush_per_commit.detect
+    ),
+    Detector(innodb_buffer_pool.KIND, ("get_buffer_pool", "list_variable_changes"), innodb_buffer_pool.detect),
+    Detector(capacity_auto_increment.KIND, ("list_auto_increments",), capacity_auto_increment.detect),
+    Detector(capacity_table_full.KIND, ("list_table_limits",), capacity_table_full.detect),
+    Detector(access_auth_failed.KIND, ("get_failed_logins",), access_auth_failed.detect),
+    Detector(replication_stopped.KIND, ("get_replication",), replication_stopped.detect),
+    Detector(replication_error.KIND, ("get_replication",), replication_error.detect),
+    Detector(replication_lag.KIND, ("get_replication",), replication_lag.detect),
 )

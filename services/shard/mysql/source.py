@@ -20,7 +20,7 @@ from storex.common.v1 import entity_pb2
 REDETECT_SECONDS = 60.0
 """How long detected capabilities hold: consumers and privileges change without a restart."""
 
-COST_SHARE = 0.005
+COST_SHARE = 0.02
 """Largest share of time that a statement of `KEPT_SECONDS` may take: what is dear is kept for longer."""
 
 _OF_ONE_STATEMENT = frozenset(

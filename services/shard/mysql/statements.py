@@ -66,7 +66,8 @@ class Statement(Enum):
     TABLE_LIMITS = "table_limits"
     """schema_name, table_name, engine, table_rows, data_bytes, limit_bytes, of tables that can hold only so much."""
     FAILED_LOGINS = "failed_logins"
-    """user, host (empty if not kept) and failed: logins refused since the engine began to count."""
+    """user, host (empty if not kept), failed: logins refused since the engine began to count, and seconds_ago, when the
+    last was (None if not kept)."""
     KEYLESS_TABLES = "keyless_tables"
     """schema_name, table_name of tables without a primary key or a unique one over columns that are not null."""
     APPLIERS = "appliers"

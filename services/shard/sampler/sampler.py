@@ -14,6 +14,7 @@ from services.shard.digest_window import cumulative
 from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.mysql.statements import RECENT_SECONDS, Statement
+from services.shard.replica_rows import replica_lags
 from services.shard.sampler.history import (
     ActivitySample,
     ConnectionSample,
@@ -46,7 +47,7 @@ FULL_DIGESTS_SECONDS = 300.0
 """How often all digests are read, not only those that were seen lately: the engine drops some, or all."""
 _COMMITTING = ("commit", "waiting for handler commit", "waiting for semi-sync ack")
 """How the states of sessions that commit begin."""
-SESSIONS_COMMITTING = "sessions_committing"
+SESSIONS_COMMITTING, REPLICA_LAG = "sessions_committing", "replica_lag_seconds"
 _LOCK_STATES = re.compile(r"\block", re.IGNORECASE)
 
 
@@ -110,6 +111,8 @@ class Sampler:
 
     async def sample(self) -> None:
         """One look: counters and sessions, and the digests when it is time for them."""
+        if self._clock.monotonic() >= self._next_counters:
+            await self._read_counters()
         results = await self._source.read(
             Statement.GLOBAL_STATUS, Statement.PROCESSES, Statement.PROGRAMS, Statement.REPLICA_STATUS
         )
@@ -122,13 +125,11 @@ class Sampler:
         figures = self._add_sessions(at, results)
         if self._recorder is not None:
             self._recorder.sampled(at, status, figures, results.capabilities.version)
-        if at >= self._next_counters:
-            await self._read_counters()
         if at >= self._next_digests:
             await self._sample_digests()
 
     async def _read_counters(self) -> None:
-        """What the engine counts outside its status; it goes into the samples from the next one on."""
+        """What the engine counts outside its status; it goes into the samples until it is read again."""
         began = self._clock.monotonic()
         results = await self._source.read(Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS)
         now = self._clock.monotonic()
@@ -169,7 +170,9 @@ class Sampler:
         }
         states = [text(row["state"]).lower() for row in results.rows(Statement.PROCESSES) if row["command"] != IDLE]
         committing = {SESSIONS_COMMITTING: float(sum(state.startswith(_COMMITTING) for state in states))}
-        self._history.add_status(StatusSample(at, {**self._counters, **committing, **values}))
+        lags = replica_lags(results.rows(Statement.REPLICA_STATUS))
+        lag = {REPLICA_LAG: max(lags)} if lags else {}
+        self._history.add_status(StatusSample(at, {**self._counters, **committing, **lag, **values}))
         return values
 
     def _add_sessions(self, at: float, results: ResultSets) -> dict[str, float]:

@@ -106,6 +106,13 @@ class Scripted(diagnostics_pb2_grpc.DiagnosticsServiceServicer, fleet_pb2_grpc.F
     GetConnections: Any = _unscripted
     ListVariables: Any = _unscripted
     GetReadOnlyState: Any = _unscripted
+    GetReplication: Any = _unscripted
+    GetFailedLogins: Any = _unscripted
+    ListTableLimits: Any = _unscripted
+    ListAutoIncrements: Any = _unscripted
+    GetBufferPool: Any = _unscripted
+    GetCommitState: Any = _unscripted
+    GetPurgeState: Any = _unscripted
     ListVariableChanges: Any = _unscripted
     GetHealth: Any = _unscripted
 

@@ -7,7 +7,7 @@ from services.shard.detectors.readings import Detection, Detector, Readings, ent
 from services.shard.detectors.registry import DETECTORS
 from services.shard.health import assess, rank
 from services.shard.mysql.statements import Statement
-from services.shard.sampler.history import ConnectionSample, History
+from services.shard.sampler.history import ConnectionSample, History, StatusSample
 from storex.diagnostics.v1 import finding_pb2
 from tests.clock import ManualClock
 from tests.unit.shard.recorded import RecordedSource, view_of
@@ -56,6 +56,7 @@ async def test_a_silent_server_is_a_limit_and_nothing_is_called_clear() -> None:
 async def test_a_healthy_server_is_clear_with_figures() -> None:
     clock, history = ManualClock(), History()
     history.add_connections(ConnectionSample(clock.monotonic(), {}))
+    history.add_status(StatusSample(clock.monotonic(), {}))
     view = view_of(RecordedSource({statement: [] for statement in Statement}), clock, history)
     clock.seconds += 5
     health = await assess(view, {})

@@ -3,7 +3,11 @@
 import grpc
 import warnings
 
+from storex.diagnostics.v1 import access_pb2 as storex_dot_diagnostics_dot_v1_dot_access__pb2
+from storex.diagnostics.v1 import capacity_pb2 as storex_dot_diagnostics_dot_v1_dot_capacity__pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2
+from storex.diagnostics.v1 import innodb_pb2 as storex_dot_diagnostics_dot_v1_dot_innodb__pb2
+from storex.diagnostics.v1 import replication_pb2 as storex_dot_diagnostics_dot_v1_dot_replication__pb2
 from storex.diagnostics.v1 import settings_pb2 as storex_dot_diagnostics_dot_v1_dot_settings__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -85,6 +89,41 @@ class DiagnosticsServiceStub:
                 '/storex.diagnostics.v1.DiagnosticsService/ListVariableChanges',
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesRequest.SerializeToString,
                 response_deserializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesResponse.FromString,
+                _registered_method=True)
+        self.GetPurgeState = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetPurgeState',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetPurgeStateRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetPurgeStateResponse.FromString,
+                _registered_method=True)
+        self.GetCommitState = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetCommitState',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetCommitStateRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetCommitStateResponse.FromString,
+                _registered_method=True)
+        self.GetBufferPool = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetBufferPool',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolResponse.FromString,
+                _registered_method=True)
+        self.ListAutoIncrements = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/ListAutoIncrements',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListAutoIncrementsRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListAutoIncrementsResponse.FromString,
+                _registered_method=True)
+        self.ListTableLimits = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/ListTableLimits',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListTableLimitsRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListTableLimitsResponse.FromString,
+                _registered_method=True)
+        self.GetFailedLogins = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetFailedLogins',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_access__pb2.GetFailedLoginsRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_access__pb2.GetFailedLoginsResponse.FromString,
+                _registered_method=True)
+        self.GetReplication = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetReplication',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationResponse.FromString,
                 _registered_method=True)
         self.GetHealth = channel.unary_unary(
                 '/storex.diagnostics.v1.DiagnosticsService/GetHealth',
@@ -172,6 +211,55 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPurgeState(self, request, context):
+        """Undo that waits to be purged, and the oldest transaction that may still read it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCommitState(self, request, context):
+        """How often the server commits, and what each commit costs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBufferPool(self, request, context):
+        """How the buffer pool is used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAutoIncrements(self, request, context):
+        """Auto-increment columns, the fullest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTableLimits(self, request, context):
+        """Tables that can hold only so much, the fullest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFailedLogins(self, request, context):
+        """Logins that fail, and whose.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReplication(self, request, context):
+        """Replication channels, and what slows their appliers down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetHealth(self, request, context):
         """Ranked findings for one instance; an empty list means healthy.
         """
@@ -238,6 +326,41 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.ListVariableChanges,
                     request_deserializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesRequest.FromString,
                     response_serializer=storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesResponse.SerializeToString,
+            ),
+            'GetPurgeState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPurgeState,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetPurgeStateRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetPurgeStateResponse.SerializeToString,
+            ),
+            'GetCommitState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCommitState,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetCommitStateRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetCommitStateResponse.SerializeToString,
+            ),
+            'GetBufferPool': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBufferPool,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolResponse.SerializeToString,
+            ),
+            'ListAutoIncrements': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAutoIncrements,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListAutoIncrementsRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListAutoIncrementsResponse.SerializeToString,
+            ),
+            'ListTableLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTableLimits,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListTableLimitsRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListTableLimitsResponse.SerializeToString,
+            ),
+            'GetFailedLogins': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFailedLogins,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_access__pb2.GetFailedLoginsRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_access__pb2.GetFailedLoginsResponse.SerializeToString,
+            ),
+            'GetReplication': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReplication,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationResponse.SerializeToString,
             ),
             'GetHealth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHealth,
@@ -521,6 +644,195 @@ class DiagnosticsService:
             '/storex.diagnostics.v1.DiagnosticsService/ListVariableChanges',
             storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesRequest.SerializeToString,
             storex_dot_diagnostics_dot_v1_dot_settings__pb2.ListVariableChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPurgeState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetPurgeState',
+            storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetPurgeStateRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetPurgeStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCommitState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetCommitState',
+            storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetCommitStateRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetCommitStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBufferPool(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetBufferPool',
+            storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAutoIncrements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/ListAutoIncrements',
+            storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListAutoIncrementsRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListAutoIncrementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTableLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/ListTableLimits',
+            storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListTableLimitsRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListTableLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFailedLogins(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetFailedLogins',
+            storex_dot_diagnostics_dot_v1_dot_access__pb2.GetFailedLoginsRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_access__pb2.GetFailedLoginsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReplication(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetReplication',
+            storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationResponse.FromString,
             options,
             channel_credentials,
             insecure,

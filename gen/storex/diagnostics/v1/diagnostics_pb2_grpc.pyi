@@ -5,7 +5,11 @@ Typed diagnostics of one instance, and its health."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from storex.diagnostics.v1 import access_pb2 as _access_pb2
+from storex.diagnostics.v1 import capacity_pb2 as _capacity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as _diagnostics_pb2
+from storex.diagnostics.v1 import innodb_pb2 as _innodb_pb2
+from storex.diagnostics.v1 import replication_pb2 as _replication_pb2
 from storex.diagnostics.v1 import settings_pb2 as _settings_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -54,6 +58,20 @@ class DiagnosticsServiceStub:
     """Whether the server takes writes, and what became of those that clients tried."""
     ListVariableChanges: _grpc.UnaryUnaryMultiCallable[_settings_pb2.ListVariableChangesRequest, _settings_pb2.ListVariableChangesResponse]
     """Variables that were changed while the server runs, the latest change first."""
+    GetPurgeState: _grpc.UnaryUnaryMultiCallable[_innodb_pb2.GetPurgeStateRequest, _innodb_pb2.GetPurgeStateResponse]
+    """Undo that waits to be purged, and the oldest transaction that may still read it."""
+    GetCommitState: _grpc.UnaryUnaryMultiCallable[_innodb_pb2.GetCommitStateRequest, _innodb_pb2.GetCommitStateResponse]
+    """How often the server commits, and what each commit costs."""
+    GetBufferPool: _grpc.UnaryUnaryMultiCallable[_innodb_pb2.GetBufferPoolRequest, _innodb_pb2.GetBufferPoolResponse]
+    """How the buffer pool is used."""
+    ListAutoIncrements: _grpc.UnaryUnaryMultiCallable[_capacity_pb2.ListAutoIncrementsRequest, _capacity_pb2.ListAutoIncrementsResponse]
+    """Auto-increment columns, the fullest first."""
+    ListTableLimits: _grpc.UnaryUnaryMultiCallable[_capacity_pb2.ListTableLimitsRequest, _capacity_pb2.ListTableLimitsResponse]
+    """Tables that can hold only so much, the fullest first."""
+    GetFailedLogins: _grpc.UnaryUnaryMultiCallable[_access_pb2.GetFailedLoginsRequest, _access_pb2.GetFailedLoginsResponse]
+    """Logins that fail, and whose."""
+    GetReplication: _grpc.UnaryUnaryMultiCallable[_replication_pb2.GetReplicationRequest, _replication_pb2.GetReplicationResponse]
+    """Replication channels, and what slows their appliers down."""
     GetHealth: _grpc.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _grpc.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]
@@ -84,6 +102,20 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     """Whether the server takes writes, and what became of those that clients tried."""
     ListVariableChanges: _aio.UnaryUnaryMultiCallable[_settings_pb2.ListVariableChangesRequest, _settings_pb2.ListVariableChangesResponse]  # type: ignore[assignment]
     """Variables that were changed while the server runs, the latest change first."""
+    GetPurgeState: _aio.UnaryUnaryMultiCallable[_innodb_pb2.GetPurgeStateRequest, _innodb_pb2.GetPurgeStateResponse]  # type: ignore[assignment]
+    """Undo that waits to be purged, and the oldest transaction that may still read it."""
+    GetCommitState: _aio.UnaryUnaryMultiCallable[_innodb_pb2.GetCommitStateRequest, _innodb_pb2.GetCommitStateResponse]  # type: ignore[assignment]
+    """How often the server commits, and what each commit costs."""
+    GetBufferPool: _aio.UnaryUnaryMultiCallable[_innodb_pb2.GetBufferPoolRequest, _innodb_pb2.GetBufferPoolResponse]  # type: ignore[assignment]
+    """How the buffer pool is used."""
+    ListAutoIncrements: _aio.UnaryUnaryMultiCallable[_capacity_pb2.ListAutoIncrementsRequest, _capacity_pb2.ListAutoIncrementsResponse]  # type: ignore[assignment]
+    """Auto-increment columns, the fullest first."""
+    ListTableLimits: _aio.UnaryUnaryMultiCallable[_capacity_pb2.ListTableLimitsRequest, _capacity_pb2.ListTableLimitsResponse]  # type: ignore[assignment]
+    """Tables that can hold only so much, the fullest first."""
+    GetFailedLogins: _aio.UnaryUnaryMultiCallable[_access_pb2.GetFailedLoginsRequest, _access_pb2.GetFailedLoginsResponse]  # type: ignore[assignment]
+    """Logins that fail, and whose."""
+    GetReplication: _aio.UnaryUnaryMultiCallable[_replication_pb2.GetReplicationRequest, _replication_pb2.GetReplicationResponse]  # type: ignore[assignment]
+    """Replication channels, and what slows their appliers down."""
     GetHealth: _aio.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]  # type: ignore[assignment]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _aio.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]  # type: ignore[assignment]
@@ -171,6 +203,62 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_settings_pb2.ListVariableChangesResponse, _abc.Awaitable[_settings_pb2.ListVariableChangesResponse]]:
         """Variables that were changed while the server runs, the latest change first."""
+
+    @_abc_1.abstractmethod
+    def GetPurgeState(
+        self,
+        request: _innodb_pb2.GetPurgeStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_innodb_pb2.GetPurgeStateResponse, _abc.Awaitable[_innodb_pb2.GetPurgeStateResponse]]:
+        """Undo that waits to be purged, and the oldest transaction that may still read it."""
+
+    @_abc_1.abstractmethod
+    def GetCommitState(
+        self,
+        request: _innodb_pb2.GetCommitStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_innodb_pb2.GetCommitStateResponse, _abc.Awaitable[_innodb_pb2.GetCommitStateResponse]]:
+        """How often the server commits, and what each commit costs."""
+
+    @_abc_1.abstractmethod
+    def GetBufferPool(
+        self,
+        request: _innodb_pb2.GetBufferPoolRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_innodb_pb2.GetBufferPoolResponse, _abc.Awaitable[_innodb_pb2.GetBufferPoolResponse]]:
+        """How the buffer pool is used."""
+
+    @_abc_1.abstractmethod
+    def ListAutoIncrements(
+        self,
+        request: _capacity_pb2.ListAutoIncrementsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_capacity_pb2.ListAutoIncrementsResponse, _abc.Awaitable[_capacity_pb2.ListAutoIncrementsResponse]]:
+        """Auto-increment columns, the fullest first."""
+
+    @_abc_1.abstractmethod
+    def ListTableLimits(
+        self,
+        request: _capacity_pb2.ListTableLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_capacity_pb2.ListTableLimitsResponse, _abc.Awaitable[_capacity_pb2.ListTableLimitsResponse]]:
+        """Tables that can hold only so much, the fullest first."""
+
+    @_abc_1.abstractmethod
+    def GetFailedLogins(
+        self,
+        request: _access_pb2.GetFailedLoginsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.GetFailedLoginsResponse, _abc.Awaitable[_access_pb2.GetFailedLoginsResponse]]:
+        """Logins that fail, and whose."""
+
+    @_abc_1.abstractmethod
+    def GetReplication(
+        self,
+        request: _replication_pb2.GetReplicationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replication_pb2.GetReplicationResponse, _abc.Awaitable[_replication_pb2.GetReplicationResponse]]:
+        """Replication channels, and what slows their appliers down."""
 
     @_abc_1.abstractmethod
     def GetHealth(

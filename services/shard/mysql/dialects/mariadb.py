@@ -39,7 +39,7 @@ MARIADB = Dialect(
         ),
         # Empty unless userstat is on.
         Statement.FAILED_LOGINS: (
-            "SELECT user AS user, '' AS host, denied_connections AS failed"
+            "SELECT user AS user, '' AS host, denied_connections AS failed, NULL AS seconds_ago"
             " FROM information_schema.user_statistics WHERE denied_connections > 0"
         ),
         Statement.APPLIERS: (

@@ -97,7 +97,8 @@ MYSQL = Dialect(
             " WHERE i.variable_source = 'DYNAMIC' AND i.set_user <> SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"
         ),
         Statement.FAILED_LOGINS: (
-            "SELECT user AS user, host AS host, SUM(sum_error_raised) AS failed"
+            "SELECT user AS user, host AS host, SUM(sum_error_raised) AS failed,"
+            " TIMESTAMPDIFF(MICROSECOND, MAX(last_seen), NOW(6)) / 1e6 AS seconds_ago"
             " FROM performance_schema.events_errors_summary_by_account_by_error"
             " WHERE error_number IN (1045, 1698, 3118) AND sum_error_raised > 0 GROUP BY user, host"
         ),

@@ -1,0 +1,66 @@
+"""Logins that the server refused, and whose, where the engine keeps that."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.mysql.connection import Row
+from services.shard.mysql.statements import Statement
+from services.shard.view import InstanceView, real, text, timestamp, whole
+from storex.common.v1 import entity_pb2
+from storex.diagnostics.v1 import access_pb2
+
+WINDOW = 15.0
+"""How far back failures are counted, in seconds, where that much has been sampled."""
+_REFUSALS = ("error_1045", "error_1698", "error_3118")
+"""Wrong password, account that logs in without one, locked account."""
+_UNKNOWN = entity_pb2.Limit(
+    source="failed_logins",
+    code="FAILED_LOGINS_UNNAMED",
+    message="Failed logins are counted, but not by account.",
+    remedy="SET GLOBAL userstat = ON, or look in the server's error log.",
+)
+
+
+async def get_failed_logins(
+    view: InstanceView, _request: access_pb2.GetFailedLoginsRequest
+) -> access_pb2.GetFailedLoginsResponse:
+    """Read the counters of refused connections, and the refusals by account."""
+    began = view.clock.now()
+    results = await view.source.read(Statement.FAILED_LOGINS, *COUNTER_STATEMENTS)
+    grown = growth(view, results, WINDOW)
+    failed = _failed(grown)
+    groups = [_group(row, began) for row in results.rows(Statement.FAILED_LOGINS)]
+    return access_pb2.GetFailedLoginsResponse(
+        observation=view.observation(began, results, *([_UNKNOWN] if failed and not groups else [])),
+        failed=int(failed),
+        failed_per_second=round(failed / grown.seconds, 3) if grown.seconds else 0.0,
+        attempts_per_second=grown.rate("Connections"),
+        groups=sorted(groups, key=lambda group: (-group.last_failed_at.ToSeconds(), -group.failed)),
+        seconds_with_failures=_share_with_failures(view),
+        window_seconds=grown.seconds,
+    )
+
+
+def _failed(grown: Growth) -> float:
+    """Refused logins: of the connections that came to nothing, as many as were refused for lack of rights."""
+    broken = grown.of("Aborted_connects")
+    if any(grown.knows(name) for name in _REFUSALS):
+        return min(broken, grown.of(*_REFUSALS))
+    # Without counted errors all of MySQL's broken connections may be refusals, or none: those are not told.
+    return min(broken, grown.of("Access_denied_errors"))
+
+
+def _share_with_failures(view: InstanceView) -> float:
+    since = view.clock.monotonic() - WINDOW
+    counts = [one.values.get("Aborted_connects", 0.0) for one in view.history.status if one.at >= since]
+    pairs = list(pairwise(counts))
+    return round(sum(later > earlier for earlier, later in pairs) / len(pairs), 3) if pairs else 0.0
+
+
+def _group(row: Row, now: float) -> access_pb2.FailedLoginGroup:
+    group = access_pb2.FailedLoginGroup(user=text(row["user"]), host=text(row["host"]), failed=whole(row["failed"]))
+    if row["seconds_ago"] is not None:
+        group.last_failed_at.CopyFrom(timestamp(now - max(0.0, real(row["seconds_ago"]))))
+    return group

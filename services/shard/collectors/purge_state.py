@@ -1,0 +1,48 @@
+"""Undo that waits to be purged, and the oldest transaction that may still read it."""
+
+from __future__ import annotations
+
+from services.shard.growth import COUNTER_STATEMENTS, growth
+from services.shard.mysql.innodb_monitor import parse_monitor
+from services.shard.mysql.statements import Statement
+from services.shard.sessions import SESSION_STATEMENTS, read_sessions
+from services.shard.transactions import read_transactions
+from services.shard.view import InstanceView, text
+from storex.diagnostics.v1 import innodb_pb2, session_pb2
+
+WINDOW = 15.0
+"""How far back the history's growth is measured, in seconds, where that much has been sampled."""
+_KEEPS_ITS_VIEW = ("REPEATABLE READ", "SERIALIZABLE")
+"""Isolation levels under which a transaction reads to its end what it saw at its beginning."""
+_LENGTHS = ("Innodb_history_list_length", "history_list_length")
+
+
+async def get_purge_state(
+    view: InstanceView, _request: innodb_pb2.GetPurgeStateRequest
+) -> innodb_pb2.GetPurgeStateResponse:
+    """Read the history's length, the monitor's read views, and INNODB_TRX with the sessions."""
+    began = view.clock.now()
+    results = await view.source.read(
+        Statement.TRANSACTIONS, Statement.INNODB_STATUS, *SESSION_STATEMENTS, *COUNTER_STATEMENTS
+    )
+    grown = growth(view, results, WINDOW)
+    length = next((name for name in _LENGTHS if name in grown.now), "")
+    printed = "".join(text(row["status"]) for row in results.rows(Statement.INNODB_STATUS)[:1])
+    response = innodb_pb2.GetPurgeStateResponse(
+        observation=view.observation(began, results),
+        history_list_length=int(grown.now.get(length, 0.0)),
+        read_views=int(parse_monitor(printed).numbers.get("read_views", 0)),
+        changes_per_second=grown.rate("Handler_write", "Handler_update", "Handler_delete"),
+        window_seconds=grown.seconds,
+    )
+    oldest = _oldest(read_transactions(results, read_sessions(results, view.texts)))
+    if oldest is not None:
+        response.oldest_view.CopyFrom(oldest)
+    return response
+
+
+def _oldest(transactions: list[session_pb2.Transaction]) -> session_pb2.Transaction | None:
+    candidates = [
+        found for found in transactions if found.connection_id > 0 and found.isolation_level in _KEEPS_ITS_VIEW
+    ]
+    return max(candidates, key=lambda found: found.age_seconds, default=None)
