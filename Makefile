@@ -29,11 +29,11 @@ engine:
 demo: setup ## Inject a real incident and watch it being investigated (INCIDENT=id, KEEP=1)
 	@$(BIN)/storex demo --incident "$(INCIDENT)" $(if $(KEEP),--keep)
 
-test: setup lint ## Lint, then run the tests (at most 12 minutes on 2 cores)
-	@$(BIN)/pytest -m "not slow" tests
+test: setup lint ## Lint, then run the tests on every engine found (at most 12 minutes on 2 cores)
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests
 
-verify: setup lint ## Everything that `make test` runs, and the long suites (at most 75 minutes)
-	@$(BIN)/pytest tests
+verify: test ## Everything that `make test` runs, then the long suites, one at a time
+	@$(BIN)/pytest -m slow tests
 
 lint: $(STAMP) proto-check ## Formatting, style, types, import rules, contracts
 	@$(BIN)/ruff format --check .
