@@ -18,6 +18,9 @@ from libs.cli.safe_text import plain
 
 Cells = dict[str, str]
 
+_NOTHING = ("", "0", "no")
+"""A column of a table that holds nothing else is left out."""
+
 
 def message_view(message: Message) -> Iterator[RenderableType]:
     """What to print of a message, part by part."""
@@ -28,21 +31,26 @@ def message_view(message: Message) -> Iterator[RenderableType]:
         yield Text("")
         yield plain(f"{path} ({len(rows)})", "bold")
         columns = [
-            name for name in dict.fromkeys(name for row in rows for name in row) if any(row.get(name) for row in rows)
+            name
+            for name in dict.fromkeys(name for row in rows for name in row)
+            if any(row.get(name, "") not in _NOTHING for row in rows)
         ]
         yield RowsView(columns, [[row.get(name, "") for name in columns] for row in rows])
 
 
 def _cells(message: Message, prefix: str = "") -> Cells:
-    """The figures of a message and of the messages inside it, by path; zero and empty ones are left out."""
+    """The figures of a message and of the messages inside it, by path.
+
+    A number of zero and a no are figures too. Left out is what is empty, and what is unknown: a field that can tell
+    whether it is set, and is not.
+    """
     cells: Cells = {}
-    for field, value in message.ListFields():
+    for field, value in _figures(message):
         name = f"{prefix}{field.name}"
         if _is_map(field):
             cells[name] = " ".join(f"{key}={value[key]}" for key in sorted(value))
         elif field.is_repeated:
-            if field.message_type is None:
-                cells[name] = ", ".join(_text(field, item) for item in value)
+            cells[name] = ", ".join(_text(field, item) for item in value)
         elif isinstance(value, (Timestamp, Duration)):
             cells[name] = _moment(value)
         elif isinstance(value, Message):
@@ -50,6 +58,21 @@ def _cells(message: Message, prefix: str = "") -> Cells:
         else:
             cells[name] = _text(field, value)
     return cells
+
+
+def _figures(message: Message) -> Iterator[tuple[FieldDescriptor, Any]]:
+    """The fields that hold something, in the order of the contract; not the lists of messages."""
+    fields: Sequence[FieldDescriptor] = message.DESCRIPTOR.fields
+    for field in sorted(fields, key=lambda field: field.number):
+        value = getattr(message, field.name)
+        if field.is_repeated:
+            told = bool(value) and (field.message_type is None or _is_map(field))
+        elif field.has_presence:
+            told = message.HasField(field.name)
+        else:
+            told = bool(value) or (field.enum_type is None and not isinstance(value, (str, bytes)))
+        if told:
+            yield field, value
 
 
 def _lists(message: Message, prefix: str = "") -> Iterator[tuple[str, Sequence[Cells]]]:
@@ -78,6 +101,8 @@ def _text(field: FieldDescriptor, value: Any) -> str:
     if field.enum_type is not None:
         found = field.enum_type.values_by_number.get(value)
         return found.name if found is not None else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.3f}".rstrip("0").rstrip(".")
     return str(value)

@@ -60,6 +60,15 @@ def diag(
         output.json(proto_json(answer))
     else:
         output.show(*message_view(answer))
+        for left_out in _left_out(method, settings or []):
+            output.note(f"Left out: {left_out.replace('_', ' ')} ones. Add --set include_{left_out}=true to see them.")
+
+
+def _left_out(method: MethodDescriptor, settings: list[str]) -> list[str]:
+    """What the request could have included and did not, such as `idle`."""
+    asked = {setting.partition("=")[0] for setting in settings}
+    names = [field.name for field in method.input_type.fields if field.name.startswith("include_")]
+    return [name.removeprefix("include_") for name in names if name not in asked]
 
 
 def _method(collector: str) -> MethodDescriptor:

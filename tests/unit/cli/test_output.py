@@ -7,7 +7,7 @@ from rich.text import Text
 
 from libs.cli.__main__ import run
 from libs.cli.message_view import message_view
-from libs.cli.output import Output, proto_json, table_of
+from libs.cli.output import Output, RowsView, proto_json, table_of
 from storex.agent.v1.report_pb2 import Report, Verdict
 from storex.diagnostics.v1.diagnostics_pb2 import GetLockWaitsResponse, InstanceHealth
 
@@ -25,7 +25,7 @@ def answer() -> GetLockWaitsResponse:
 def test_any_answer_is_shown_as_figures_and_tables(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=False).show(*message_view(answer()))
     shown = capsys.readouterr().out
-    assert "observation.observed_at  2026-11-22 02:30:00 UTC\n" in shown
+    assert "\nobservation.observed_at        2026-11-22 02:30:00 UTC\n" in shown
     assert "observation.limits (1)\n" in shown
     assert "PRIVILEGE_MISSING  \\x1b[31m\n" in shown
     header, row = shown.split("holders (1)\n")[1].split("\n")[:2]
@@ -43,6 +43,17 @@ def test_maps_and_nested_lists_are_shown_too() -> None:
     health.findings.add(kind="lock.row_blocker", explains=["x", "y"]).entities.add(role="holder", value="812")
     titles = [part.plain for part in message_view(health) if isinstance(part, Text)]
     assert titles == ["", "findings (1)", "", "findings[0].entities (1)"]
+
+
+def test_zero_and_no_are_figures_and_unknown_is_not() -> None:
+    message = GetLockWaitsResponse()
+    message.holders.add(blocked_sessions=2, longest_wait_seconds=1.5)
+    message.holders.add(blocked_sessions=0)
+    (table,) = [part for part in message_view(message) if isinstance(part, RowsView)]
+    assert [dict(zip(table.columns, row, strict=True)) for row in table.rows] == [
+        {"blocked_sessions": "2", "longest_wait_seconds": "1.5"},
+        {"blocked_sessions": "0", "longest_wait_seconds": "0"},
+    ]
 
 
 def test_json_has_proto_names_defaults_and_prefixed_enums() -> None:
