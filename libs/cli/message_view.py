@@ -62,8 +62,8 @@ def _cells(message: Message, prefix: str = "") -> Cells:
 
 def _figures(message: Message) -> Iterator[tuple[FieldDescriptor, Any]]:
     """The fields that hold something, in the order of the contract; not the lists of messages."""
-    fields: Sequence[FieldDescriptor] = message.DESCRIPTOR.fields
-    for field in sorted(fields, key=lambda field: field.number):
+    descriptor: Any = message.DESCRIPTOR
+    for field in sorted(descriptor.fields, key=lambda field: field.number):
         value = getattr(message, field.name)
         if field.is_repeated:
             told = bool(value) and (field.message_type is None or _is_map(field))
