@@ -27,7 +27,7 @@ from storex.common.v1 import entity_pb2 as storex_dot_common_dot_v1_dot_entity__
 from storex.common.v1 import options_pb2 as storex_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstorex/agent/v1/report.proto\x12\x0fstorex.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dstorex/common/v1/entity.proto\x1a\x1estorex/common/v1/options.proto\"\xe4\x01\n\tRootCause\x12\x12\n\x04kind\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07summary\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x03\x12\x18\n\nconfidence\x18\x03 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x30\n\x08\x65ntities\x18\x04 \x03(\x0b\x32\x18.storex.common.v1.EntityB\x04\xc8\xf3\x18\x01\x12\x1b\n\revidence_refs\x18\x05 \x03(\x05\x42\x04\xc8\xf3\x18\x01\x12\x12\n\x04name\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\x12/\n\x05onset\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\"=\n\nCausalLink\x12\x12\n\x04text\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x03\x12\x1b\n\revidence_refs\x18\x02 \x03(\x05\x42\x04\xc8\xf3\x18\x01\"4\n\x08RuledOut\x12\x12\n\x04kind\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x03\"`\n\x0b\x43heckedItem\x12\x12\n\x04tool\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06result\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05kinds\x18\x04 \x03(\tB\x04\xc8\xf3\x18\x01\"`\n\x08NextStep\x12\x12\n\x04text\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x03\x12)\n\x04risk\x18\x02 \x01(\x0e\x32\x15.storex.agent.v1.RiskB\x04\xc8\xf3\x18\x01\x12\x15\n\x07\x63ommand\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x03\"8\n\x0bStruckClaim\x12\x13\n\x05\x63laim\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x03\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\x8b\x01\n\x05Usage\x12\x13\n\x05steps\x18\x01 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\ntool_calls\x18\x02 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cinput_tokens\x18\x03 \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x1b\n\routput_tokens\x18\x04 \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cwall_seconds\x18\x05 \x01(\x01\x42\x04\xc8\xf3\x18\x01\"\xb8\x05\n\x06Report\x12/\n\x07verdict\x18\x01 \x01(\x0e\x32\x18.storex.agent.v1.VerdictB\x04\xc8\xf3\x18\x01\x12\x35\n\x0broot_causes\x18\x02 \x03(\x0b\x32\x1a.storex.agent.v1.RootCauseB\x04\xc8\xf3\x18\x01\x12\x37\n\x0c\x63\x61usal_chain\x18\x03 \x03(\x0b\x32\x1b.storex.agent.v1.CausalLinkB\x04\xc8\xf3\x18\x01\x12\x32\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x1a.storex.common.v1.EvidenceB\x04\xc8\xf3\x18\x01\x12\x32\n\truled_out\x18\x05 \x03(\x0b\x32\x19.storex.agent.v1.RuledOutB\x04\xc8\xf3\x18\x01\x12\x33\n\x07\x63hecked\x18\x06 \x03(\x0b\x32\x1c.storex.agent.v1.CheckedItemB\x04\xc8\xf3\x18\x01\x12\x33\n\nnext_steps\x18\x07 \x03(\x0b\x32\x19.storex.agent.v1.NextStepB\x04\xc8\xf3\x18\x01\x12-\n\x06limits\x18\x08 \x03(\x0b\x32\x17.storex.common.v1.LimitB\x04\xc8\xf3\x18\x01\x12\x18\n\nwritten_by\x18\t \x01(\tB\x04\xc8\xf3\x18\x01\x12+\n\x05usage\x18\n \x01(\x0b\x32\x16.storex.agent.v1.UsageB\x04\xc8\xf3\x18\x01\x12\x14\n\x06target\x18\x0b \x01(\tB\x04\xc8\xf3\x18\x01\x12\x18\n\nsession_id\x18\x0c \x01(\tB\x04\xc8\xf3\x18\x01\x12\x34\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x32\n\x06struck\x18\x0e \x03(\x0b\x32\x1c.storex.agent.v1.StruckClaimB\x04\xc8\xf3\x18\x01\x12\x15\n\x07partial\x18\x0f \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x61nswer\x18\x10 \x01(\tB\x04\xc8\xf3\x18\x03*|\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11VERDICT_CONFIRMED\x10\x01\x12\x12\n\x0eVERDICT_LIKELY\x10\x02\x12\x18\n\x14VERDICT_INCONCLUSIVE\x10\x03\x12\x13\n\x0fVERDICT_HEALTHY\x10\x04*Y\n\x04Risk\x12\x14\n\x10RISK_UNSPECIFIED\x10\x00\x12\r\n\tRISK_NONE\x10\x01\x12\x0c\n\x08RISK_LOW\x10\x02\x12\x0f\n\x0bRISK_MEDIUM\x10\x03\x12\r\n\tRISK_HIGH\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cstorex/agent/v1/report.proto\x12\x0fstorex.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dstorex/common/v1/entity.proto\x1a\x1estorex/common/v1/options.proto\"\xfb\x01\n\tRootCause\x12\x12\n\x04kind\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07summary\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x03\x12\x18\n\nconfidence\x18\x03 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x30\n\x08\x65ntities\x18\x04 \x03(\x0b\x32\x18.storex.common.v1.EntityB\x04\xc8\xf3\x18\x01\x12\x1b\n\revidence_refs\x18\x05 \x03(\x05\x42\x04\xc8\xf3\x18\x01\x12\x12\n\x04name\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\x12/\n\x05onset\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x15\n\x07\x61lso_on\x18\x08 \x03(\tB\x04\xc8\xf3\x18\x01\"=\n\nCausalLink\x12\x12\n\x04text\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x03\x12\x1b\n\revidence_refs\x18\x02 \x03(\x05\x42\x04\xc8\xf3\x18\x01\"4\n\x08RuledOut\x12\x12\n\x04kind\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x03\"7\n\x04\x46\x61\x63t\x12\x12\n\x04text\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x03\x12\x1b\n\revidence_refs\x18\x02 \x03(\x05\x42\x04\xc8\xf3\x18\x01\"`\n\x0b\x43heckedItem\x12\x12\n\x04tool\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06result\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05kinds\x18\x04 \x03(\tB\x04\xc8\xf3\x18\x01\"`\n\x08NextStep\x12\x12\n\x04text\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x03\x12)\n\x04risk\x18\x02 \x01(\x0e\x32\x15.storex.agent.v1.RiskB\x04\xc8\xf3\x18\x01\x12\x15\n\x07\x63ommand\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x03\"8\n\x0bStruckClaim\x12\x13\n\x05\x63laim\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x03\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\x9f\x01\n\x05Usage\x12\x13\n\x05steps\x18\x01 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\ntool_calls\x18\x02 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cinput_tokens\x18\x03 \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x1b\n\routput_tokens\x18\x04 \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cwall_seconds\x18\x05 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x12\n\x04\x63ost\x18\x06 \x01(\x01\x42\x04\xc8\xf3\x18\x01\"\xd0\x06\n\x06Report\x12/\n\x07verdict\x18\x01 \x01(\x0e\x32\x18.storex.agent.v1.VerdictB\x04\xc8\xf3\x18\x01\x12\x35\n\x0broot_causes\x18\x02 \x03(\x0b\x32\x1a.storex.agent.v1.RootCauseB\x04\xc8\xf3\x18\x01\x12\x37\n\x0c\x63\x61usal_chain\x18\x03 \x03(\x0b\x32\x1b.storex.agent.v1.CausalLinkB\x04\xc8\xf3\x18\x01\x12\x32\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x1a.storex.common.v1.EvidenceB\x04\xc8\xf3\x18\x01\x12\x32\n\truled_out\x18\x05 \x03(\x0b\x32\x19.storex.agent.v1.RuledOutB\x04\xc8\xf3\x18\x01\x12\x33\n\x07\x63hecked\x18\x06 \x03(\x0b\x32\x1c.storex.agent.v1.CheckedItemB\x04\xc8\xf3\x18\x01\x12\x33\n\nnext_steps\x18\x07 \x03(\x0b\x32\x19.storex.agent.v1.NextStepB\x04\xc8\xf3\x18\x01\x12-\n\x06limits\x18\x08 \x03(\x0b\x32\x17.storex.common.v1.LimitB\x04\xc8\xf3\x18\x01\x12\x18\n\nwritten_by\x18\t \x01(\tB\x04\xc8\xf3\x18\x01\x12+\n\x05usage\x18\n \x01(\x0b\x32\x16.storex.agent.v1.UsageB\x04\xc8\xf3\x18\x01\x12\x14\n\x06target\x18\x0b \x01(\tB\x04\xc8\xf3\x18\x01\x12\x18\n\nsession_id\x18\x0c \x01(\tB\x04\xc8\xf3\x18\x01\x12\x34\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x32\n\x06struck\x18\x0e \x03(\x0b\x32\x1c.storex.agent.v1.StruckClaimB\x04\xc8\xf3\x18\x01\x12\x15\n\x07partial\x18\x0f \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x61nswer\x18\x10 \x01(\tB\x04\xc8\xf3\x18\x03\x12*\n\x05\x66\x61\x63ts\x18\x11 \x03(\x0b\x32\x15.storex.agent.v1.FactB\x04\xc8\xf3\x18\x01\x12\x35\n\x0b\x61\x62out_start\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x33\n\tabout_end\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01*|\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11VERDICT_CONFIRMED\x10\x01\x12\x12\n\x0eVERDICT_LIKELY\x10\x02\x12\x18\n\x14VERDICT_INCONCLUSIVE\x10\x03\x12\x13\n\x0fVERDICT_HEALTHY\x10\x04*Y\n\x04Risk\x12\x14\n\x10RISK_UNSPECIFIED\x10\x00\x12\r\n\tRISK_NONE\x10\x01\x12\x0c\n\x08RISK_LOW\x10\x02\x12\x0f\n\x0bRISK_MEDIUM\x10\x03\x12\r\n\tRISK_HIGH\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +48,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROOTCAUSE'].fields_by_name['name']._serialized_options = b'\310\363\030\001'
   _globals['_ROOTCAUSE'].fields_by_name['onset']._loaded_options = None
   _globals['_ROOTCAUSE'].fields_by_name['onset']._serialized_options = b'\310\363\030\001'
+  _globals['_ROOTCAUSE'].fields_by_name['also_on']._loaded_options = None
+  _globals['_ROOTCAUSE'].fields_by_name['also_on']._serialized_options = b'\310\363\030\001'
   _globals['_CAUSALLINK'].fields_by_name['text']._loaded_options = None
   _globals['_CAUSALLINK'].fields_by_name['text']._serialized_options = b'\310\363\030\003'
   _globals['_CAUSALLINK'].fields_by_name['evidence_refs']._loaded_options = None
@@ -56,6 +58,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RULEDOUT'].fields_by_name['kind']._serialized_options = b'\310\363\030\001'
   _globals['_RULEDOUT'].fields_by_name['reason']._loaded_options = None
   _globals['_RULEDOUT'].fields_by_name['reason']._serialized_options = b'\310\363\030\003'
+  _globals['_FACT'].fields_by_name['text']._loaded_options = None
+  _globals['_FACT'].fields_by_name['text']._serialized_options = b'\310\363\030\003'
+  _globals['_FACT'].fields_by_name['evidence_refs']._loaded_options = None
+  _globals['_FACT'].fields_by_name['evidence_refs']._serialized_options = b'\310\363\030\001'
   _globals['_CHECKEDITEM'].fields_by_name['tool']._loaded_options = None
   _globals['_CHECKEDITEM'].fields_by_name['tool']._serialized_options = b'\310\363\030\001'
   _globals['_CHECKEDITEM'].fields_by_name['name']._loaded_options = None
@@ -84,6 +90,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USAGE'].fields_by_name['output_tokens']._serialized_options = b'\310\363\030\001'
   _globals['_USAGE'].fields_by_name['wall_seconds']._loaded_options = None
   _globals['_USAGE'].fields_by_name['wall_seconds']._serialized_options = b'\310\363\030\001'
+  _globals['_USAGE'].fields_by_name['cost']._loaded_options = None
+  _globals['_USAGE'].fields_by_name['cost']._serialized_options = b'\310\363\030\001'
   _globals['_REPORT'].fields_by_name['verdict']._loaded_options = None
   _globals['_REPORT'].fields_by_name['verdict']._serialized_options = b'\310\363\030\001'
   _globals['_REPORT'].fields_by_name['root_causes']._loaded_options = None
@@ -116,24 +124,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORT'].fields_by_name['partial']._serialized_options = b'\310\363\030\001'
   _globals['_REPORT'].fields_by_name['answer']._loaded_options = None
   _globals['_REPORT'].fields_by_name['answer']._serialized_options = b'\310\363\030\003'
-  _globals['_VERDICT']._serialized_start=1588
-  _globals['_VERDICT']._serialized_end=1712
-  _globals['_RISK']._serialized_start=1714
-  _globals['_RISK']._serialized_end=1803
+  _globals['_REPORT'].fields_by_name['facts']._loaded_options = None
+  _globals['_REPORT'].fields_by_name['facts']._serialized_options = b'\310\363\030\001'
+  _globals['_REPORT'].fields_by_name['about_start']._loaded_options = None
+  _globals['_REPORT'].fields_by_name['about_start']._serialized_options = b'\310\363\030\001'
+  _globals['_REPORT'].fields_by_name['about_end']._loaded_options = None
+  _globals['_REPORT'].fields_by_name['about_end']._serialized_options = b'\310\363\030\001'
+  _globals['_VERDICT']._serialized_start=1840
+  _globals['_VERDICT']._serialized_end=1964
+  _globals['_RISK']._serialized_start=1966
+  _globals['_RISK']._serialized_end=2055
   _globals['_ROOTCAUSE']._serialized_start=146
-  _globals['_ROOTCAUSE']._serialized_end=374
-  _globals['_CAUSALLINK']._serialized_start=376
-  _globals['_CAUSALLINK']._serialized_end=437
-  _globals['_RULEDOUT']._serialized_start=439
-  _globals['_RULEDOUT']._serialized_end=491
-  _globals['_CHECKEDITEM']._serialized_start=493
-  _globals['_CHECKEDITEM']._serialized_end=589
-  _globals['_NEXTSTEP']._serialized_start=591
-  _globals['_NEXTSTEP']._serialized_end=687
-  _globals['_STRUCKCLAIM']._serialized_start=689
-  _globals['_STRUCKCLAIM']._serialized_end=745
-  _globals['_USAGE']._serialized_start=748
-  _globals['_USAGE']._serialized_end=887
-  _globals['_REPORT']._serialized_start=890
-  _globals['_REPORT']._serialized_end=1586
+  _globals['_ROOTCAUSE']._serialized_end=397
+  _globals['_CAUSALLINK']._serialized_start=399
+  _globals['_CAUSALLINK']._serialized_end=460
+  _globals['_RULEDOUT']._serialized_start=462
+  _globals['_RULEDOUT']._serialized_end=514
+  _globals['_FACT']._serialized_start=516
+  _globals['_FACT']._serialized_end=571
+  _globals['_CHECKEDITEM']._serialized_start=573
+  _globals['_CHECKEDITEM']._serialized_end=669
+  _globals['_NEXTSTEP']._serialized_start=671
+  _globals['_NEXTSTEP']._serialized_end=767
+  _globals['_STRUCKCLAIM']._serialized_start=769
+  _globals['_STRUCKCLAIM']._serialized_end=825
+  _globals['_USAGE']._serialized_start=828
+  _globals['_USAGE']._serialized_end=987
+  _globals['_REPORT']._serialized_start=990
+  _globals['_REPORT']._serialized_end=1838
 # @@protoc_insertion_point(module_scope)

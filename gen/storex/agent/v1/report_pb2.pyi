@@ -98,6 +98,7 @@ class RootCause(_message.Message):
     EVIDENCE_REFS_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     ONSET_FIELD_NUMBER: _builtins.int
+    ALSO_ON_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """The root-cause catalogue's id."""
     summary: _builtins.str
@@ -118,6 +119,10 @@ class RootCause(_message.Message):
     def onset(self) -> _timestamp_pb2.Timestamp:
         """When it began, as far as is known."""
 
+    @_builtins.property
+    def also_on(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other instances that the same cause hurts, for example through the same client program."""
+
     def __init__(
         self,
         *,
@@ -128,10 +133,11 @@ class RootCause(_message.Message):
         evidence_refs: _abc.Iterable[_builtins.int] | None = ...,
         name: _builtins.str = ...,
         onset: _timestamp_pb2.Timestamp | None = ...,
+        also_on: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["onset", b"onset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "entities", b"entities", "evidence_refs", b"evidence_refs", "kind", b"kind", "name", b"name", "onset", b"onset", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["also_on", b"also_on", "confidence", b"confidence", "entities", b"entities", "evidence_refs", b"evidence_refs", "kind", b"kind", "name", b"name", "onset", b"onset", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -190,6 +196,34 @@ class RuledOut(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RuledOut: _TypeAlias = RuledOut  # noqa: Y015
+
+@_typing.final
+class Fact(_message.Message):
+    """Something that was seen and answers the question, or surrounds a cause: a change, an unusual metric, an owner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    EVIDENCE_REFS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """What was seen, in a sentence."""
+    @_builtins.property
+    def evidence_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Positions in the report's `evidence`, from 0."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        evidence_refs: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence_refs", b"evidence_refs", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Fact: _TypeAlias = Fact  # noqa: Y015
 
 @_typing.final
 class CheckedItem(_message.Message):
@@ -294,6 +328,7 @@ class Usage(_message.Message):
     INPUT_TOKENS_FIELD_NUMBER: _builtins.int
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
     WALL_SECONDS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     """Turns of the loop."""
     tool_calls: _builtins.int
@@ -304,6 +339,8 @@ class Usage(_message.Message):
     """Tokens received from models."""
     wall_seconds: _builtins.float
     """From question to report, in seconds."""
+    cost: _builtins.float
+    """What models cost by the price table in the configuration; 0 without a price."""
     def __init__(
         self,
         *,
@@ -312,10 +349,11 @@ class Usage(_message.Message):
         input_tokens: _builtins.int = ...,
         output_tokens: _builtins.int = ...,
         wall_seconds: _builtins.float = ...,
+        cost: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "steps", b"steps", "tool_calls", b"tool_calls", "wall_seconds", b"wall_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "steps", b"steps", "tool_calls", b"tool_calls", "wall_seconds", b"wall_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -343,6 +381,9 @@ class Report(_message.Message):
     STRUCK_FIELD_NUMBER: _builtins.int
     PARTIAL_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    ABOUT_START_FIELD_NUMBER: _builtins.int
+    ABOUT_END_FIELD_NUMBER: _builtins.int
     verdict: Global___Verdict.ValueType
     """What it came to."""
     written_by: _builtins.str
@@ -395,6 +436,18 @@ class Report(_message.Message):
     def struck(self) -> _containers.RepeatedCompositeFieldContainer[Global___StruckClaim]:
         """Claims that the verifier took out."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What was seen beside the causes, and answers the question."""
+
+    @_builtins.property
+    def about_start(self) -> _timestamp_pb2.Timestamp:
+        """The start of the time in the past that it is about; unset where it is about now."""
+
+    @_builtins.property
+    def about_end(self) -> _timestamp_pb2.Timestamp:
+        """The end of that time."""
+
     def __init__(
         self,
         *,
@@ -414,10 +467,13 @@ class Report(_message.Message):
         struck: _abc.Iterable[Global___StruckClaim] | None = ...,
         partial: _builtins.bool = ...,
         answer: _builtins.str = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
+        about_start: _timestamp_pb2.Timestamp | None = ...,
+        about_end: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["about_end", b"about_end", "about_start", b"about_start", "created_at", b"created_at", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "causal_chain", b"causal_chain", "checked", b"checked", "created_at", b"created_at", "evidence", b"evidence", "limits", b"limits", "next_steps", b"next_steps", "partial", b"partial", "root_causes", b"root_causes", "ruled_out", b"ruled_out", "session_id", b"session_id", "struck", b"struck", "target", b"target", "usage", b"usage", "verdict", b"verdict", "written_by", b"written_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about_end", b"about_end", "about_start", b"about_start", "answer", b"answer", "causal_chain", b"causal_chain", "checked", b"checked", "created_at", b"created_at", "evidence", b"evidence", "facts", b"facts", "limits", b"limits", "next_steps", b"next_steps", "partial", b"partial", "root_causes", b"root_causes", "ruled_out", b"ruled_out", "session_id", b"session_id", "struck", b"struck", "target", b"target", "usage", b"usage", "verdict", b"verdict", "written_by", b"written_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
