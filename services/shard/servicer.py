@@ -31,6 +31,7 @@ from services.shard.collectors.variables import list_variables
 from services.shard.fleet import describe
 from services.shard.health import assess
 from services.shard.instances import Instance, Instances
+from services.shard.past_health import assess_past, past_or_limit
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import (
     access_pb2,
@@ -169,6 +170,9 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> diagnostics_pb2.GetHealthResponse:
         """See the contract."""
         instance = _named(self._instances, request.name)
+        if request.HasField("at"):
+            past = await assess_past(instance.view, instance.config.labels, request)
+            return diagnostics_pb2.GetHealthResponse(health=past)
         return diagnostics_pb2.GetHealthResponse(health=await assess(instance.view, instance.config.labels))
 
     async def StreamHealth(
@@ -181,6 +185,8 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
 
         async def one(instance: Instance) -> diagnostics_pb2.InstanceHealth:
             async with places:
+                if request.HasField("at"):
+                    return await past_or_limit(instance.view, instance.config.labels, request)
                 return await assess(instance.view, instance.config.labels)
 
         tasks = [asyncio.ensure_future(one(instance)) for instance in covered]
