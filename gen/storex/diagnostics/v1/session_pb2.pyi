@@ -30,10 +30,13 @@ class Observation(_message.Message):
     OBSERVED_AT_FIELD_NUMBER: _builtins.int
     TOOK_SECONDS_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The instance's resource name."""
     took_seconds: _builtins.float
     """How long the reading took, in seconds."""
+    snapshot: _builtins.str
+    """The resource name of the snapshot that it was read from; empty for a live instance."""
     @_builtins.property
     def observed_at(self) -> _timestamp_pb2.Timestamp:
         """When the reading began, by the shard's clock."""
@@ -49,10 +52,11 @@ class Observation(_message.Message):
         observed_at: _timestamp_pb2.Timestamp | None = ...,
         took_seconds: _builtins.float = ...,
         limits: _abc.Iterable[_entity_pb2.Limit] | None = ...,
+        snapshot: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["observed_at", b"observed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "name", b"name", "observed_at", b"observed_at", "took_seconds", b"took_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "name", b"name", "observed_at", b"observed_at", "snapshot", b"snapshot", "took_seconds", b"took_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
