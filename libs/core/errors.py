@@ -75,6 +75,11 @@ class Reason(Enum):
     SESSION_NOT_FOUND = ErrorSpec(
         StatusCode.NOT_FOUND, "There is no such session among yours. Leave the session id out to start a new one."
     )
+    SESSIONS_UNAVAILABLE = ErrorSpec(
+        StatusCode.UNAVAILABLE,
+        "The agent cannot keep sessions now. Check the disk where it keeps its state; its log says what is wrong.",
+        10.0,
+    )
     RATE_LIMITED = ErrorSpec(
         StatusCode.RESOURCE_EXHAUSTED, "Too many calls at once. Wait and try again.", retry_seconds=1.0
     )
@@ -82,6 +87,7 @@ class Reason(Enum):
         StatusCode.UNAVAILABLE, "The region's shard does not answer. Other regions are not affected; try again.", 2.0
     )
     AGENT_UNAVAILABLE = ErrorSpec(StatusCode.UNAVAILABLE, "The agent service does not answer. Try again.", 2.0)
+    JUDGE_UNAVAILABLE = ErrorSpec(StatusCode.UNAVAILABLE, "The judge service does not answer. Try again.", 2.0)
     NOT_READY = ErrorSpec(StatusCode.UNAVAILABLE, "The service is starting or draining. Try again.", 1.0)
     DATABASE_UNREACHABLE = ErrorSpec(
         StatusCode.UNAVAILABLE,
@@ -140,6 +146,29 @@ class Reason(Enum):
         StatusCode.UNAVAILABLE,
         "The region's store cannot be used. Check its disk or its database; the shard's log says what is wrong.",
         10.0,
+    )
+    NOT_CAPTURED = ErrorSpec(
+        StatusCode.FAILED_PRECONDITION,
+        "The snapshot does not hold that: {what}. Nothing is made up in its place; ask the live instance without it.",
+    )
+    SNAPSHOT_READ_ONLY = ErrorSpec(
+        StatusCode.FAILED_PRECONDITION, "A snapshot cannot be changed by this call. Leave the snapshot out of it."
+    )
+    SNAPSHOT_KEY_DESTROYED = ErrorSpec(
+        StatusCode.FAILED_PRECONDITION,
+        "The key of this snapshot has been destroyed: no copy of it can be read any more. Make a new snapshot.",
+    )
+    SNAPSHOT_DAMAGED = ErrorSpec(
+        StatusCode.FAILED_PRECONDITION,
+        "This snapshot is damaged, or was written by a newer version, and is not read. Make a new one.",
+    )
+    SNAPSHOT_TOO_LARGE = ErrorSpec(
+        StatusCode.FAILED_PRECONDITION,
+        "The snapshot is larger than the {limit_bytes} bytes that one may have, and was not kept.",
+    )
+    SNAPSHOT_NOT_ENABLED = ErrorSpec(
+        StatusCode.FAILED_PRECONDITION,
+        "This region's configuration does not let this be done: set `{setting}` for it in storex.yaml.",
     )
     MODEL_UNAVAILABLE = ErrorSpec(
         StatusCode.UNAVAILABLE, "The model endpoint does not answer. The builtin investigator can be used instead.", 5.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 
 import grpc
@@ -14,7 +13,7 @@ from libs.identity import AUDIENCE, ISSUER, FileTokenSource, TokenVerifier
 from libs.policy import ReloadingPolicy
 from libs.rpc.interceptors import CallLimits, InterceptorDeps, server_interceptors
 from libs.rpc.lifecycle import Lifecycle, run_in_background
-from libs.rpc.methods import METHODS
+from libs.rpc.methods import METHODS, SCOPE_AGENT, SCOPE_JUDGE
 from libs.rpc.server import RpcServer, ServerSettings
 from libs.telemetry.in_force import show_in_force
 from libs.telemetry.metrics import serve_metrics
@@ -85,7 +84,10 @@ def build(settings: CoordinatorSettings) -> App:
         region: Upstream(settings.shards.get(region, ""), Reason.SHARD_UNAVAILABLE, own_token)
         for region in config.regions
     }
-    agent = Upstream(settings.agent, Reason.AGENT_UNAVAILABLE, own_token)
+    services = {
+        SCOPE_AGENT: Upstream(settings.agent, Reason.AGENT_UNAVAILABLE, own_token),
+        SCOPE_JUDGE: Upstream(settings.judge, Reason.JUDGE_UNAVAILABLE, own_token),
+    }
     deps = InterceptorDeps(
         verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE),
         policy=policy,
@@ -96,18 +98,13 @@ def build(settings: CoordinatorSettings) -> App:
         limits=CallLimits(),
     )
     server = RpcServer(ServerSettings(settings.process.listen), server_interceptors(deps), METHODS.services)
-    server.grpc.add_generic_rpc_handlers((_own_handlers(directory, policy), _relay(shards, agent, directory, policy)))
+    relay = RelayHandler(METHODS, shards, services, FanOut(shards, directory, policy))
+    server.grpc.add_generic_rpc_handlers((_own_handlers(directory, policy), relay))
     refreshes = [InventoryRefresh(region, shard, directory) for region, shard in shards.items()]
-    return App(settings, server, policy, refreshes, [*shards.values(), agent], registry, tracing)
+    return App(settings, server, policy, refreshes, [*shards.values(), *services.values()], registry, tracing)
 
 
 def _own_handlers(directory: FleetDirectory, policy: ReloadingPolicy) -> grpc.GenericRpcHandler:
     fleet = fleet_pb2.DESCRIPTOR.services_by_name["FleetService"].full_name
     servicer = FleetServicer(RegionListing(directory, policy))
     return grpc.method_handlers_generic_handler(fleet, servicer.handlers())
-
-
-def _relay(
-    shards: Mapping[str, Upstream], agent: Upstream, directory: FleetDirectory, policy: ReloadingPolicy
-) -> RelayHandler:
-    return RelayHandler(METHODS, shards, agent, FanOut(shards, directory, policy))

@@ -11,11 +11,12 @@ from libs.rpc.process import ProcessSettings, argument_parser, process_settings
 
 @dataclass(frozen=True, slots=True)
 class CoordinatorSettings:
-    """Where everybody is: the address of each region's shard, and of the agent (empty where there is none)."""
+    """Where everybody is: the address of each region's shard, of the agent and of the judge (empty: there is none)."""
 
     process: ProcessSettings
     shards: Mapping[str, str]
     agent: str = ""
+    judge: str = ""
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> CoordinatorSettings:
@@ -23,9 +24,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> CoordinatorSettin
     parser = argument_parser("coordinator")
     parser.add_argument("--shard", action="append", default=[], metavar="REGION=HOST:PORT")
     parser.add_argument("--agent", default="", metavar="HOST:PORT")
+    parser.add_argument("--judge", default="", metavar="HOST:PORT")
     parsed = parser.parse_args(arguments)
     process = process_settings(parsed)
-    return CoordinatorSettings(process, _shard_addresses(process.config, parsed.shard), parsed.agent)
+    shards = _shard_addresses(process.config, parsed.shard)
+    return CoordinatorSettings(process, shards, parsed.agent, parsed.judge)
 
 
 def _shard_addresses(config: StorexConfig, given: Sequence[str]) -> Mapping[str, str]:

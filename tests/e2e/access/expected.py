@@ -75,6 +75,9 @@ MAY_ASK = {
     "dba but one",
 }
 
+MAY_JUDGE = {"dba", "dba but one"}
+"""Who may run evaluations, as far as the front door goes."""
+
 MAY_POST = {"dba", "payments on-call", "orders on-call", "both", "dba but one"}
 """Who may tell a region of events, wherever a cell shows them anything."""
 

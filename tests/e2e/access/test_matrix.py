@@ -9,11 +9,21 @@ import pytest
 
 from libs.core.errors import Reason
 from libs.rpc.channels import open_channel
-from libs.rpc.methods import METHODS, SCOPE_AGENT, SCOPE_REGION, MethodInfo
+from libs.rpc.methods import METHODS, SCOPE_AGENT, SCOPE_JUDGE, SCOPE_REGION, MethodInfo
 from libs.sensitivity.classes import CUSTOMER, PRINCIPAL, SCHEMA
 from libs.sensitivity.tokens import TOKEN
 from tests.e2e.access.conftest import AccessMesh
-from tests.e2e.access.expected import HIDDEN_RPCS, INSTANCES, MAY_ASK, MAY_POST, ONLY_FLEET, PEOPLE, REGIONS, cells
+from tests.e2e.access.expected import (
+    HIDDEN_RPCS,
+    INSTANCES,
+    MAY_ASK,
+    MAY_JUDGE,
+    MAY_POST,
+    ONLY_FLEET,
+    PEOPLE,
+    REGIONS,
+    cells,
+)
 from tests.e2e.access.seen import Answer, call
 
 pytestmark = pytest.mark.engine
@@ -120,6 +130,8 @@ async def check_the_rest(mesh: AccessMesh, person: str) -> None:
             refused = answer.reason is Reason.RPC_NOT_PERMITTED
             if method.scope == SCOPE_AGENT:
                 assert refused == (person not in MAY_ASK), f"{person} {short(method)}"
+            elif method.scope == SCOPE_JUDGE:
+                assert refused == (person not in MAY_JUDGE), f"{person} {short(method)}"
             elif short(method) == "ListRegions":
                 visible = {
                     INSTANCES[own].rpartition("/instances/")[0] for own in INSTANCES if CELLS[person, own] != "-"

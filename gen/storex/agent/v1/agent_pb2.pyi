@@ -54,6 +54,78 @@ TOOL_STATUS_DENIED: ToolStatus.ValueType  # 4
 """The caller may not do this, or the thing does not exist for them."""
 Global___ToolStatus: _TypeAlias = ToolStatus  # noqa: Y015
 
+class _HypothesisState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HypothesisStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HypothesisState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HYPOTHESIS_STATE_UNSPECIFIED: _HypothesisState.ValueType  # 0
+    """Not said."""
+    HYPOTHESIS_STATE_RAISED: _HypothesisState.ValueType  # 1
+    """It is considered for the first time."""
+    HYPOTHESIS_STATE_STRENGTHENED: _HypothesisState.ValueType  # 2
+    """More speaks for it than before."""
+    HYPOTHESIS_STATE_WEAKENED: _HypothesisState.ValueType  # 3
+    """Less speaks for it than before."""
+    HYPOTHESIS_STATE_CONFIRMED: _HypothesisState.ValueType  # 4
+    """The recorded answers show it."""
+    HYPOTHESIS_STATE_DROPPED: _HypothesisState.ValueType  # 5
+    """It is given up."""
+
+class HypothesisState(_HypothesisState, metaclass=_HypothesisStateEnumTypeWrapper):
+    """How a cause under consideration fares."""
+
+HYPOTHESIS_STATE_UNSPECIFIED: HypothesisState.ValueType  # 0
+"""Not said."""
+HYPOTHESIS_STATE_RAISED: HypothesisState.ValueType  # 1
+"""It is considered for the first time."""
+HYPOTHESIS_STATE_STRENGTHENED: HypothesisState.ValueType  # 2
+"""More speaks for it than before."""
+HYPOTHESIS_STATE_WEAKENED: HypothesisState.ValueType  # 3
+"""Less speaks for it than before."""
+HYPOTHESIS_STATE_CONFIRMED: HypothesisState.ValueType  # 4
+"""The recorded answers show it."""
+HYPOTHESIS_STATE_DROPPED: HypothesisState.ValueType  # 5
+"""It is given up."""
+Global___HypothesisState: _TypeAlias = HypothesisState  # noqa: Y015
+
+class _UsageGroup:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UsageGroupEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UsageGroup.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    USAGE_GROUP_UNSPECIFIED: _UsageGroup.ValueType  # 0
+    """Not said; by subject."""
+    USAGE_GROUP_SUBJECT: _UsageGroup.ValueType  # 1
+    """By the person or service that asked."""
+    USAGE_GROUP_TEAM: _UsageGroup.ValueType  # 2
+    """By team; a call of somebody in several teams counts for each."""
+    USAGE_GROUP_MODEL: _UsageGroup.ValueType  # 3
+    """By endpoint and model."""
+    USAGE_GROUP_PROMPT: _UsageGroup.ValueType  # 4
+    """By prompt and its version."""
+    USAGE_GROUP_OUTCOME: _UsageGroup.ValueType  # 5
+    """By what the call came to."""
+
+class UsageGroup(_UsageGroup, metaclass=_UsageGroupEnumTypeWrapper):
+    """What sums of model usage are taken over."""
+
+USAGE_GROUP_UNSPECIFIED: UsageGroup.ValueType  # 0
+"""Not said; by subject."""
+USAGE_GROUP_SUBJECT: UsageGroup.ValueType  # 1
+"""By the person or service that asked."""
+USAGE_GROUP_TEAM: UsageGroup.ValueType  # 2
+"""By team; a call of somebody in several teams counts for each."""
+USAGE_GROUP_MODEL: UsageGroup.ValueType  # 3
+"""By endpoint and model."""
+USAGE_GROUP_PROMPT: UsageGroup.ValueType  # 4
+"""By prompt and its version."""
+USAGE_GROUP_OUTCOME: UsageGroup.ValueType  # 5
+"""By what the call came to."""
+Global___UsageGroup: _TypeAlias = UsageGroup  # noqa: Y015
+
 @_typing.final
 class AskRequest(_message.Message):
     """A question."""
@@ -65,6 +137,7 @@ class AskRequest(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
+    RESUME_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     """What it is about: an instance's or a region's resource name, or `services/{service}`.
     May be empty in a follow-up, which keeps the session's.
@@ -73,6 +146,8 @@ class AskRequest(_message.Message):
     """The question, in plain words."""
     session_id: _builtins.str
     """The session to go on with; empty starts a new one."""
+    resume: _builtins.bool
+    """Goes on with the session's last question, which was cut short; question, target and times are left out then."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """The moment asked about; unset means now."""
@@ -89,10 +164,11 @@ class AskRequest(_message.Message):
         session_id: _builtins.str = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         duration: _duration_pb2.Duration | None = ...,
+        resume: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "duration", b"duration", "question", b"question", "session_id", b"session_id", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "duration", b"duration", "question", b"question", "resume", b"resume", "session_id", b"session_id", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -106,19 +182,35 @@ class SessionStarted(_message.Message):
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
+    TURN_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
+    RESUMED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Its id."""
     provider: _builtins.str
     """Who writes: `builtin`, or a provider and model."""
+    turn: _builtins.int
+    """The question's number in the session, from 0."""
+    target: _builtins.str
+    """What it is about, as the request or the session names it."""
+    window_seconds: _builtins.float
+    """How far back the question looks, in seconds."""
+    resumed: _builtins.bool
+    """Whether this goes on with a question that was cut short."""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
         provider: _builtins.str = ...,
+        turn: _builtins.int = ...,
+        target: _builtins.str = ...,
+        window_seconds: _builtins.float = ...,
+        resumed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "resumed", b"resumed", "session_id", b"session_id", "target", b"target", "turn", b"turn", "window_seconds", b"window_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -157,22 +249,26 @@ class ToolCall(_message.Message):
     CALL_ID_FIELD_NUMBER: _builtins.int
     TOOL_FIELD_NUMBER: _builtins.int
     ARGUMENTS_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     """Identifies the call in its session."""
     tool: _builtins.str
     """The tool."""
     arguments: _builtins.str
     """Its arguments, as a JSON object."""
+    name: _builtins.str
+    """The resource that it is about."""
     def __init__(
         self,
         *,
         call_id: _builtins.str = ...,
         tool: _builtins.str = ...,
         arguments: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "call_id", b"call_id", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "call_id", b"call_id", "name", b"name", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -189,6 +285,12 @@ class ToolResult(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
     TOOK_SECONDS_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    WINDOW_START_FIELD_NUMBER: _builtins.int
+    WINDOW_END_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REUSED_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
     """The call."""
     tool: _builtins.str
@@ -199,6 +301,22 @@ class ToolResult(_message.Message):
     """What it showed, in a line."""
     took_seconds: _builtins.float
     """How long it took, in seconds."""
+    arguments: _builtins.str
+    """What exactly was asked: every argument with its default, as a JSON object."""
+    name: _builtins.str
+    """The resource that was asked about."""
+    reason: _builtins.str
+    """Why it failed, from the error catalogue; empty when it did not."""
+    reused: _builtins.bool
+    """Whether the answer was recorded before and not asked for again."""
+    @_builtins.property
+    def window_start(self) -> _timestamp_pb2.Timestamp:
+        """From when on; unset for a reading of the moment."""
+
+    @_builtins.property
+    def window_end(self) -> _timestamp_pb2.Timestamp:
+        """Until when: the end of the range, or the moment of the reading. Unset when nothing was read."""
+
     def __init__(
         self,
         *,
@@ -207,10 +325,16 @@ class ToolResult(_message.Message):
         status: Global___ToolStatus.ValueType = ...,
         summary: _builtins.str = ...,
         took_seconds: _builtins.float = ...,
+        arguments: _builtins.str = ...,
+        name: _builtins.str = ...,
+        window_start: _timestamp_pb2.Timestamp | None = ...,
+        window_end: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        reused: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window_end", b"window_end", "window_start", b"window_start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "status", b"status", "summary", b"summary", "took_seconds", b"took_seconds", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "call_id", b"call_id", "name", b"name", "reason", b"reason", "reused", b"reused", "status", b"status", "summary", b"summary", "took_seconds", b"took_seconds", "tool", b"tool", "window_end", b"window_end", "window_start", b"window_start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -225,22 +349,34 @@ class Hypothesis(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_CONFIDENCE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """The root-cause catalogue's id."""
     confidence: _builtins.float
     """How sure, 0 to 1."""
     reason: _builtins.str
     """Why, in a line."""
+    name: _builtins.str
+    """The instance that it is about; empty where that is open."""
+    state: Global___HypothesisState.ValueType
+    """How it fares."""
+    previous_confidence: _builtins.float
+    """How sure before, 0 to 1."""
     def __init__(
         self,
         *,
         kind: _builtins.str = ...,
         confidence: _builtins.float = ...,
         reason: _builtins.str = ...,
+        name: _builtins.str = ...,
+        state: Global___HypothesisState.ValueType = ...,
+        previous_confidence: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "kind", b"kind", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "kind", b"kind", "name", b"name", "previous_confidence", b"previous_confidence", "reason", b"reason", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -253,16 +389,20 @@ class Notice(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """What happened and what was done instead."""
+    code: _builtins.str
+    """The code that the report's limits name it by; empty for what is no limit."""
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
+        code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -281,6 +421,12 @@ class AskResponse(_message.Message):
     HYPOTHESIS_FIELD_NUMBER: _builtins.int
     NOTICE_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    ELAPSED_SECONDS_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """The event's place among those of its question, from 1."""
+    elapsed_seconds: _builtins.float
+    """When it happened, in seconds since the question arrived."""
     @_builtins.property
     def session_started(self) -> Global___SessionStarted:
         """The session, first of all."""
@@ -319,10 +465,12 @@ class AskResponse(_message.Message):
         hypothesis: Global___Hypothesis | None = ...,
         notice: Global___Notice | None = ...,
         report: _report_pb2.Report | None = ...,
+        sequence: _builtins.int = ...,
+        elapsed_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "hypothesis", b"hypothesis", "notice", b"notice", "plan", b"plan", "report", b"report", "session_started", b"session_started", "tool_call", b"tool_call", "tool_result", b"tool_result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "hypothesis", b"hypothesis", "notice", b"notice", "plan", b"plan", "report", b"report", "session_started", b"session_started", "tool_call", b"tool_call", "tool_result", b"tool_result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elapsed_seconds", b"elapsed_seconds", "event", b"event", "hypothesis", b"hypothesis", "notice", b"notice", "plan", b"plan", "report", b"report", "sequence", b"sequence", "session_started", b"session_started", "tool_call", b"tool_call", "tool_result", b"tool_result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["session_started", "plan", "tool_call", "tool_result", "hypothesis", "notice", "report"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
@@ -501,3 +649,111 @@ class ListSessionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListSessionsResponse: _TypeAlias = ListSessionsResponse  # noqa: Y015
+
+@_typing.final
+class ListModelUsageRequest(_message.Message):
+    """Asks for sums of model usage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    group: Global___UsageGroup.ValueType
+    """What to take the sums over."""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """From when on; unset means the start of this day, UTC."""
+
+    def __init__(
+        self,
+        *,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        group: Global___UsageGroup.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelUsageRequest: _TypeAlias = ListModelUsageRequest  # noqa: Y015
+
+@_typing.final
+class ModelUsage(_message.Message):
+    """What was asked of models by one group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    SLOWEST_SECONDS_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """The group: a subject, a team, `endpoint/model`, `prompt@version`, or an outcome."""
+    calls: _builtins.int
+    """How many calls."""
+    failed: _builtins.int
+    """How many of them failed or were refused."""
+    input_tokens: _builtins.int
+    """Tokens that were sent."""
+    output_tokens: _builtins.int
+    """Tokens that came back."""
+    cost: _builtins.float
+    """What they cost by the price table in the configuration; 0 for endpoints without a price."""
+    slowest_seconds: _builtins.float
+    """The longest call, in seconds."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        calls: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        input_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
+        cost: _builtins.float = ...,
+        slowest_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "cost", b"cost", "failed", b"failed", "input_tokens", b"input_tokens", "key", b"key", "output_tokens", b"output_tokens", "slowest_seconds", b"slowest_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelUsage: _TypeAlias = ModelUsage  # noqa: Y015
+
+@_typing.final
+class ListModelUsageResponse(_message.Message):
+    """Sums of model usage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USAGE_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    """The currency of the price table."""
+    @_builtins.property
+    def usage(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelUsage]:
+        """A sum per group, the dearest first."""
+
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """From when on the sums are."""
+
+    def __init__(
+        self,
+        *,
+        usage: _abc.Iterable[Global___ModelUsage] | None = ...,
+        currency: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "start", b"start", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelUsageResponse: _TypeAlias = ListModelUsageResponse  # noqa: Y015

@@ -50,6 +50,11 @@ class AgentServiceStub:
                 request_serializer=storex_dot_agent_dot_v1_dot_agent__pb2.ListSessionsRequest.SerializeToString,
                 response_deserializer=storex_dot_agent_dot_v1_dot_agent__pb2.ListSessionsResponse.FromString,
                 _registered_method=True)
+        self.ListModelUsage = channel.unary_unary(
+                '/storex.agent.v1.AgentService/ListModelUsage',
+                request_serializer=storex_dot_agent_dot_v1_dot_agent__pb2.ListModelUsageRequest.SerializeToString,
+                response_deserializer=storex_dot_agent_dot_v1_dot_agent__pb2.ListModelUsageResponse.FromString,
+                _registered_method=True)
 
 
 class AgentServiceServicer:
@@ -77,6 +82,13 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListModelUsage(self, request, context):
+        """Sums up what was asked of models, by person, team, model or prompt; never what was said.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AgentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.ListSessions,
                     request_deserializer=storex_dot_agent_dot_v1_dot_agent__pb2.ListSessionsRequest.FromString,
                     response_serializer=storex_dot_agent_dot_v1_dot_agent__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'ListModelUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModelUsage,
+                    request_deserializer=storex_dot_agent_dot_v1_dot_agent__pb2.ListModelUsageRequest.FromString,
+                    response_serializer=storex_dot_agent_dot_v1_dot_agent__pb2.ListModelUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class AgentService:
             '/storex.agent.v1.AgentService/ListSessions',
             storex_dot_agent_dot_v1_dot_agent__pb2.ListSessionsRequest.SerializeToString,
             storex_dot_agent_dot_v1_dot_agent__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModelUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.agent.v1.AgentService/ListModelUsage',
+            storex_dot_agent_dot_v1_dot_agent__pb2.ListModelUsageRequest.SerializeToString,
+            storex_dot_agent_dot_v1_dot_agent__pb2.ListModelUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

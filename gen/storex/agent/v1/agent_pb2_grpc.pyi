@@ -39,6 +39,8 @@ class AgentServiceStub:
     """Gets one of the caller's own sessions."""
     ListSessions: _grpc.UnaryUnaryMultiCallable[_agent_pb2.ListSessionsRequest, _agent_pb2.ListSessionsResponse]
     """Lists the caller's own sessions, newest first."""
+    ListModelUsage: _grpc.UnaryUnaryMultiCallable[_agent_pb2.ListModelUsageRequest, _agent_pb2.ListModelUsageResponse]
+    """Sums up what was asked of models, by person, team, model or prompt; never what was said."""
 
 @_typing.type_check_only
 class AgentServiceAsyncStub(AgentServiceStub):
@@ -51,6 +53,8 @@ class AgentServiceAsyncStub(AgentServiceStub):
     """Gets one of the caller's own sessions."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListSessionsRequest, _agent_pb2.ListSessionsResponse]  # type: ignore[assignment]
     """Lists the caller's own sessions, newest first."""
+    ListModelUsage: _aio.UnaryUnaryMultiCallable[_agent_pb2.ListModelUsageRequest, _agent_pb2.ListModelUsageResponse]  # type: ignore[assignment]
+    """Sums up what was asked of models, by person, team, model or prompt; never what was said."""
 
 class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers questions about databases with the rights of the person who asks."""
@@ -78,5 +82,13 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_agent_pb2.ListSessionsResponse, _abc.Awaitable[_agent_pb2.ListSessionsResponse]]:
         """Lists the caller's own sessions, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListModelUsage(
+        self,
+        request: _agent_pb2.ListModelUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_pb2.ListModelUsageResponse, _abc.Awaitable[_agent_pb2.ListModelUsageResponse]]:
+        """Sums up what was asked of models, by person, team, model or prompt; never what was said."""
 
 def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

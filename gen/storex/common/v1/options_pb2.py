@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1estorex/common/v1/options.proto\x12\x10storex.common.v1\x1a google/protobuf/descriptor.proto\"T\n\nMethodRule\x12\x18\n\npermission\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12,\n\x05scope\x18\x02 \x01(\x0e\x32\x17.storex.common.v1.ScopeB\x04\xc8\xf3\x18\x01*\xad\x01\n\x0bSensitivity\x12!\n\x17SENSITIVITY_UNSPECIFIED\x10\x00\x1a\x04\xd8\xf3\x18\x04\x12\x1c\n\x12SENSITIVITY_PUBLIC\x10\x01\x1a\x04\xd8\xf3\x18\x01\x12\x1c\n\x12SENSITIVITY_SCHEMA\x10\x02\x1a\x04\xd8\xf3\x18\x02\x12\x1f\n\x15SENSITIVITY_PRINCIPAL\x10\x03\x1a\x04\xd8\xf3\x18\x03\x12\x1e\n\x14SENSITIVITY_CUSTOMER\x10\x04\x1a\x04\xd8\xf3\x18\x04*S\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_GLOBAL\x10\x01\x12\x10\n\x0cSCOPE_REGION\x10\x02\x12\x0f\n\x0bSCOPE_AGENT\x10\x03:S\n\x0bsensitivity\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x0e\x32\x1d.storex.common.v1.Sensitivity:9\n\x10sensitivity_from\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\t:]\n\x11value_sensitivity\x12!.google.protobuf.EnumValueOptions\x18\xbb\x8e\x03 \x01(\x0e\x32\x1d.storex.common.v1.Sensitivity:L\n\x04rule\x12\x1e.google.protobuf.MethodOptions\x18\xbc\x8e\x03 \x01(\x0b\x32\x1c.storex.common.v1.MethodRuleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1estorex/common/v1/options.proto\x12\x10storex.common.v1\x1a google/protobuf/descriptor.proto\"k\n\nMethodRule\x12\x18\n\npermission\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12,\n\x05scope\x18\x02 \x01(\x0e\x32\x17.storex.common.v1.ScopeB\x04\xc8\xf3\x18\x01\x12\x15\n\x07lasting\x18\x03 \x01(\x08\x42\x04\xc8\xf3\x18\x01*\xad\x01\n\x0bSensitivity\x12!\n\x17SENSITIVITY_UNSPECIFIED\x10\x00\x1a\x04\xd8\xf3\x18\x04\x12\x1c\n\x12SENSITIVITY_PUBLIC\x10\x01\x1a\x04\xd8\xf3\x18\x01\x12\x1c\n\x12SENSITIVITY_SCHEMA\x10\x02\x1a\x04\xd8\xf3\x18\x02\x12\x1f\n\x15SENSITIVITY_PRINCIPAL\x10\x03\x1a\x04\xd8\xf3\x18\x03\x12\x1e\n\x14SENSITIVITY_CUSTOMER\x10\x04\x1a\x04\xd8\xf3\x18\x04*d\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_GLOBAL\x10\x01\x12\x10\n\x0cSCOPE_REGION\x10\x02\x12\x0f\n\x0bSCOPE_AGENT\x10\x03\x12\x0f\n\x0bSCOPE_JUDGE\x10\x04:S\n\x0bsensitivity\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x0e\x32\x1d.storex.common.v1.Sensitivity:9\n\x10sensitivity_from\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\t:]\n\x11value_sensitivity\x12!.google.protobuf.EnumValueOptions\x18\xbb\x8e\x03 \x01(\x0e\x32\x1d.storex.common.v1.Sensitivity:L\n\x04rule\x12\x1e.google.protobuf.MethodOptions\x18\xbc\x8e\x03 \x01(\x0b\x32\x1c.storex.common.v1.MethodRuleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,10 +46,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_METHODRULE'].fields_by_name['permission']._serialized_options = b'\310\363\030\001'
   _globals['_METHODRULE'].fields_by_name['scope']._loaded_options = None
   _globals['_METHODRULE'].fields_by_name['scope']._serialized_options = b'\310\363\030\001'
-  _globals['_SENSITIVITY']._serialized_start=173
-  _globals['_SENSITIVITY']._serialized_end=346
-  _globals['_SCOPE']._serialized_start=348
-  _globals['_SCOPE']._serialized_end=431
+  _globals['_METHODRULE'].fields_by_name['lasting']._loaded_options = None
+  _globals['_METHODRULE'].fields_by_name['lasting']._serialized_options = b'\310\363\030\001'
+  _globals['_SENSITIVITY']._serialized_start=196
+  _globals['_SENSITIVITY']._serialized_end=369
+  _globals['_SCOPE']._serialized_start=371
+  _globals['_SCOPE']._serialized_end=471
   _globals['_METHODRULE']._serialized_start=86
-  _globals['_METHODRULE']._serialized_end=170
+  _globals['_METHODRULE']._serialized_end=193
 # @@protoc_insertion_point(module_scope)

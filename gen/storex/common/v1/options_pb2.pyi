@@ -65,6 +65,8 @@ class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType
     """Relayed to the shard of the region in the request's `name` (field 1)."""
     SCOPE_AGENT: _Scope.ValueType  # 3
     """Relayed to the agent service."""
+    SCOPE_JUDGE: _Scope.ValueType  # 4
+    """Relayed to the judge service."""
 
 class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
     """Who serves a method, and how the coordinator finds them."""
@@ -77,6 +79,8 @@ SCOPE_REGION: Scope.ValueType  # 2
 """Relayed to the shard of the region in the request's `name` (field 1)."""
 SCOPE_AGENT: Scope.ValueType  # 3
 """Relayed to the agent service."""
+SCOPE_JUDGE: Scope.ValueType  # 4
+"""Relayed to the judge service."""
 Global___Scope: _TypeAlias = Scope  # noqa: Y015
 
 @_typing.final
@@ -87,19 +91,23 @@ class MethodRule(_message.Message):
 
     PERMISSION_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    LASTING_FIELD_NUMBER: _builtins.int
     permission: _builtins.str
     """The permission that a grant must hold, for example `diagnostics.read`."""
     scope: Global___Scope.ValueType
     """Who serves the method."""
+    lasting: _builtins.bool
+    """Of a stream: it goes on until the caller has enough, and may be silent for as long as nothing happens."""
     def __init__(
         self,
         *,
         permission: _builtins.str = ...,
         scope: Global___Scope.ValueType = ...,
+        lasting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lasting", b"lasting", "permission", b"permission", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
