@@ -15,7 +15,8 @@ from libs.llm.conversation import Completion, Message, NonsenseAnswerError, Tool
 from libs.llm.endpoint import Endpoint
 
 MAX_TOOL_CALLS = 16
-"""Most calls taken from one turn; an answer with more is endless, not thorough."""
+"""Most calls taken from one turn, or one for each tool where more are offered: beyond that it is endless, not
+thorough."""
 MAX_TEXT_LENGTH = 40_000
 """Longest text taken from one turn, in characters."""
 _RETRIES = 1
@@ -62,7 +63,7 @@ class OpenAICompatibleModel:
         except (openai.OpenAIError, ValueError) as error:
             # ValueError: a body that is not JSON. Its text may quote the conversation, so only the type is kept.
             raise StorexError(Reason.MODEL_UNAVAILABLE, detail=type(error).__name__) from None
-        return _decode(answer)
+        return _decode(answer, max(MAX_TOOL_CALLS, len(tools)))
 
     async def _ask(self, request: dict[str, object]) -> object:
         limit = {self._limit_parameter: self._endpoint.max_output_tokens}
@@ -100,7 +101,7 @@ def _encode_message(message: Message) -> dict[str, object]:
     return encoded
 
 
-def _decode(answer: object) -> Completion:
+def _decode(answer: object, most_calls: int) -> Completion:
     """A turn out of what the SDK returned. The SDK does not validate, so every field may be of any type."""
     choices = answer.choices if isinstance(answer, ChatCompletion) else None
     if not isinstance(choices, list) or not choices:
@@ -110,7 +111,7 @@ def _decode(answer: object) -> Completion:
         raise NonsenseAnswerError("the endpoint answered without a message")
     text = message.content if isinstance(message.content, str) else ""
     calls = message.tool_calls if isinstance(message.tool_calls, list) else []
-    if len(text) > MAX_TEXT_LENGTH or len(calls) > MAX_TOOL_CALLS:
+    if len(text) > MAX_TEXT_LENGTH or len(calls) > most_calls:
         raise NonsenseAnswerError("the answer is far longer than any turn")
     usage = getattr(answer, "usage", None)
     return Completion(

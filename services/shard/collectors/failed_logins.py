@@ -15,11 +15,20 @@ WINDOW = 15.0
 """How far back failures are counted, in seconds, where that much has been sampled."""
 _REFUSALS = ("error_1045", "error_1698", "error_3118")
 """Wrong password, account that logs in without one, locked account."""
+_DENIED = "Access_denied_errors"
 _UNKNOWN = entity_pb2.Limit(
     source="failed_logins",
     code="FAILED_LOGINS_UNNAMED",
     message="Failed logins are counted, but not by account.",
     remedy="SET GLOBAL userstat = ON, or look in the server's error log.",
+)
+
+
+_UNCOUNTED = entity_pb2.Limit(
+    source="failed_logins",
+    code="FAILED_LOGINS_UNCOUNTED",
+    message="Refused logins cannot be told from other connections that came to nothing.",
+    remedy="Let performance_schema be on, and GRANT SELECT ON performance_schema.* to Storex's database account.",
 )
 
 
@@ -33,7 +42,7 @@ async def get_failed_logins(
     failed = _failed(grown)
     groups = [_group(row, began) for row in results.rows(Statement.FAILED_LOGINS)]
     return access_pb2.GetFailedLoginsResponse(
-        observation=view.observation(began, results, *([_UNKNOWN] if failed and not groups else [])),
+        observation=view.observation(began, results, *_limits(grown, bool(failed), bool(groups))),
         failed=int(failed),
         failed_per_second=round(failed / grown.seconds, 3) if grown.seconds else 0.0,
         attempts_per_second=grown.rate("Connections"),
@@ -43,13 +52,18 @@ async def get_failed_logins(
     )
 
 
+def _limits(grown: Growth, failed: bool, named: bool) -> list[entity_pb2.Limit]:
+    if not any(name in grown.now for name in (*_REFUSALS, _DENIED)):
+        return [_UNCOUNTED]
+    return [_UNKNOWN] if failed and not named else []
+
+
 def _failed(grown: Growth) -> float:
     """Refused logins: of the connections that came to nothing, as many as were refused for lack of rights."""
     broken = grown.of("Aborted_connects")
     if any(grown.knows(name) for name in _REFUSALS):
         return min(broken, grown.of(*_REFUSALS))
-    # Without counted errors all of MySQL's broken connections may be refusals, or none: those are not told.
-    return min(broken, grown.of("Access_denied_errors"))
+    return min(broken, grown.of(_DENIED))
 
 
 def _share_with_failures(view: InstanceView) -> float:

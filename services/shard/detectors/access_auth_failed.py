@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from libs.core.catalogue import CAUSE
 from services.shard.citation import cite
-from services.shard.detectors.readings import Detection, Readings, entity
+from services.shard.detectors.readings import Detection, Readings, entity, limit_codes
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import access_pb2, finding_pb2
 
@@ -28,6 +28,8 @@ def detect(readings: Readings) -> Detection:
     answer = readings.answer(TOOL, access_pb2.GetFailedLoginsResponse)
     if answer is None:
         return Detection(not_checked=True, reason="Failed logins could not be read.")
+    if "FAILED_LOGINS_UNCOUNTED" in limit_codes(answer):
+        return Detection(not_checked=True, reason="Refused logins are not counted, as far as Storex may see.")
     if not answer.window_seconds:
         return Detection(not_checked=True, reason="Nothing has been sampled yet.", look_again=LOOK_AGAIN)
     if answer.failed < FEWEST or answer.seconds_with_failures < SHARE_OF_SECONDS:

@@ -20,7 +20,7 @@ MOST_FINDINGS = 3
 def detect(readings: Readings) -> Detection:
     """A finding for each such table, the fullest first."""
     answer = readings.answer(TOOL, capacity_pb2.ListAutoIncrementsResponse)
-    if answer is None or any(limit.source == "auto_increments" for limit in answer.observation.limits):
+    if answer is None or any(limit.source in ("auto_increments", "tables") for limit in answer.observation.limits):
         return Detection(not_checked=True, reason="The auto-increment columns could not be read.")
     if not answer.columns:
         return Detection(reason="No table has an auto-increment column, as far as can be seen.")

@@ -21,7 +21,7 @@ LOOK_AGAIN = 1.0
 def detect(readings: Readings) -> Detection:
     """A finding for each such table."""
     answer = readings.answer(TOOL, capacity_pb2.ListTableLimitsResponse)
-    if answer is None or any(limit.source == "table_limits" for limit in answer.observation.limits):
+    if answer is None or any(limit.source in ("table_limits", "tables") for limit in answer.observation.limits):
         return Detection(not_checked=True, reason="The tables' limits could not be read.")
     if not answer.tables:
         return Detection(reason="No table has a limit of its own.")

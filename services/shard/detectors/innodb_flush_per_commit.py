@@ -33,6 +33,8 @@ def detect(readings: Readings) -> Detection:
         return Detection(not_checked=True, reason="Commits could not be read.")
     if not answer.variable:
         return Detection(reason="No setting has the disk flushed at each commit.")
+    if _is_blind(answer):
+        return Detection(not_checked=True, reason="Neither the flushes' time nor sessions in a commit can be seen.")
     if not answer.window_seconds:
         return Detection(not_checked=True, reason="Nothing has been sampled yet.", look_again=LOOK_AGAIN)
     if not _waits(answer):
@@ -45,6 +47,10 @@ def detect(readings: Readings) -> Detection:
             ),
         )
     return Detection((_finding(answer, readings),))
+
+
+def _is_blind(answer: innodb_pb2.GetCommitStateResponse) -> bool:
+    return {"process", "performance_schema"} <= {limit.source for limit in answer.observation.limits}
 
 
 def _waits(answer: innodb_pb2.GetCommitStateResponse) -> bool:

@@ -33,6 +33,7 @@ class Feature(Enum):
     SESSION_STATEMENTS = "session_statements"
     METADATA_LOCKS = "metadata_locks"
     REPLICATION_PRIVILEGE = "replication_privilege"
+    TABLES_PRIVILEGE = "tables_privilege"
 
 
 GAPS: dict[Feature, Gap] = {
@@ -77,6 +78,12 @@ GAPS: dict[Feature, Gap] = {
         "PRIVILEGE_MISSING",
         "Whether the server is a replica cannot be seen.",
         "GRANT REPLICA MONITOR (MariaDB) or REPLICATION CLIENT (MySQL) ON *.* to Storex's database account.",
+    ),
+    Feature.TABLES_PRIVILEGE: Gap(
+        "tables",
+        "PRIVILEGE_MISSING",
+        "The applications' tables cannot be seen: neither used-up auto-increment columns nor full tables.",
+        "GRANT REFERENCES ON *.* to Storex's database account.",
     ),
 }
 """The gap that the absence of each feature leaves."""

@@ -139,6 +139,9 @@ NEEDS: dict[Statement, tuple[Feature, ...]] = {
     Statement.ENGINE_COUNTERS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.APPLIERS: (Feature.PROCESS_PRIVILEGE,),
     Statement.APPLIER_LOCKS: (Feature.METADATA_LOCKS,),
+    **dict.fromkeys(
+        (Statement.AUTO_INCREMENTS, Statement.TABLE_LIMITS, Statement.KEYLESS_TABLES), (Feature.TABLES_PRIVILEGE,)
+    ),
 }
 """What each statement needs; a dialect may add to it."""
 

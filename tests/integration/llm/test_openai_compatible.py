@@ -108,3 +108,20 @@ async def test_an_endpoint_that_wants_the_newer_limit_gets_it() -> None:
     async with endpoint(picky) as scripted:
         assert (await _complete(scripted.base_url)).text == "fine"
     assert "max_completion_tokens" in scripted.requests[-1]
+
+
+@pytest.mark.parametrize(
+    ("offered", "called", "taken"), [(20, 20, True), (20, 21, False), (1, 16, True), (1, 17, False)]
+)
+async def test_as_many_calls_are_taken_as_there_are_tools(offered: int, called: int, taken: bool) -> None:
+    tools = [ToolSchema(f"tool_{number}", "A tool.", _TOOL.parameters) for number in range(offered)]
+    async with endpoint(calls(*[("tool_0", {"name": str(number)}) for number in range(called)])) as scripted:
+        model = open_model(Endpoint("local", scripted.base_url, "small"))
+        try:
+            turn = await model.complete(_ASK, tools, timeout_seconds=5)
+        except NonsenseAnswerError:
+            assert not taken
+        else:
+            assert taken
+            assert len(turn.tool_calls) == called
+        await model.close()

@@ -57,7 +57,8 @@ async def test_a_healthy_server_is_clear_with_figures() -> None:
     clock, history = ManualClock(), History()
     history.add_connections(ConnectionSample(clock.monotonic(), {}))
     history.add_status(StatusSample(clock.monotonic(), {}))
-    view = view_of(RecordedSource({statement: [] for statement in Statement}), clock, history)
+    counted = {Statement.GLOBAL_STATUS: [{"variable_name": "Access_denied_errors", "value": "0"}]}
+    view = view_of(RecordedSource({statement: [] for statement in Statement} | counted), clock, history)
     clock.seconds += 5
     health = await assess(view, {})
     assert {check.result for check in health.checks} == {finding_pb2.CHECK_RESULT_CLEAR}

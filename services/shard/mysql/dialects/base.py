@@ -184,4 +184,10 @@ COMMON_PROBES: dict[Feature, Sql] = {
         "SELECT 1 FROM performance_schema.setup_instruments"
         " WHERE name = 'wait/lock/metadata/sql/mdl' AND enabled = 'YES'"
     ),
+    # A table that every server has, and that only a privilege on all of them shows; else any of an application.
+    Feature.TABLES_PRIVILEGE: (
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'mysql' AND table_name = 'func'"
+        " UNION ALL SELECT 1 FROM information_schema.tables WHERE table_schema"
+        " NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys') LIMIT 1"
+    ),
 }
