@@ -99,11 +99,14 @@ def create_tables(connection: Connection, service: Service, database: str) -> No
         cursor.execute(f"USE `{database}`")
         _create_numbers(cursor)
         for table in service.tables:
-            cursor.execute(f"CREATE TABLE `{table.name}` ({table.columns}) ENGINE=InnoDB")
+            # Else the engine would take new statistics some seconds after the rows came, in the midst of an incident.
+            cursor.execute(f"CREATE TABLE `{table.name}` ({table.columns}) ENGINE=InnoDB STATS_AUTO_RECALC=0")
             cursor.execute(f"INSERT INTO `{table.name}` SELECT {table.fill} FROM numbers WHERE n < {table.rows}")  # noqa: S608 - constants of the shop
         cursor.execute("DROP TEMPORARY TABLE numbers")
         cursor.execute("ANALYZE TABLE " + ", ".join(f"`{table.name}`" for table in service.tables))
         cursor.fetchall()
+        for table in service.tables:
+            cursor.execute(f"ALTER TABLE `{table.name}` STATS_AUTO_RECALC=DEFAULT")
 
 
 def _create_numbers(cursor: Cursor) -> None:

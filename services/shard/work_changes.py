@@ -14,6 +14,8 @@ from services.shard.sampler.history import DigestCounters, DigestSample
 
 FEWEST_BEFORE, FEWEST_AFTER = 10, 5
 """Calls on either side of a change, below which an average says little."""
+STILL = 0.2
+"""Share of the rows since a change that the latest calls read at least, while it lasts."""
 
 _PICO = 1e12
 
@@ -52,9 +54,11 @@ def work_change(
 ) -> Change | None:
     """The moment that divides the rows a call reads best, where that is more after it than before.
 
-    `now` are the counters at the time `at`. None where no sample leaves enough calls on both sides.
+    `now` are the counters at the time `at`. None where no sample leaves enough calls on both sides, or where the latest
+    calls read much less again: that change is over.
     """
     best: Change | None = None
+    latest: Cost | None = None
     last = (at, now)
     for sample in reversed(list(samples)):
         then = sample.counters.get(statement.key)
@@ -62,10 +66,13 @@ def work_change(
             break  # not there yet, or reset in between
         before, after = _cost(then, (0,) * len(then)), _cost(now, then)
         if before.calls >= FEWEST_BEFORE and after.calls >= FEWEST_AFTER:
+            latest = latest or after
             found = Change(last[0], before, after)
             if _rise(found) > (1.0 if best is None else _rise(best)):
                 best = found
         last = (sample.at, then)
+    if best is None or latest is None or latest.rows_examined < STILL * best.after.rows_examined:
+        return None
     return best
 
 

@@ -78,7 +78,9 @@ def _is_blocker(holder: diagnostics_pb2.LockHolder) -> bool:
 def _holds_on(holder: diagnostics_pb2.LockHolder, readings: Readings) -> bool:
     """Where others' waits end all the time, a holder may have waited as long as they have, and be gone in a moment."""
     answer, earlier = readings.lock_waits, readings.previous.lock_waits if readings.previous is not None else None
-    if answer is None or answer.row_lock_load < LOAD or holder.transaction.idle_seconds >= SHORTEST_WAIT:
+    # Idle times and starts are whole seconds to some engines: less than a step beyond the shortest may be a moment.
+    rests = holder.transaction.idle_seconds >= SHORTEST_WAIT + START_STEP
+    if answer is None or answer.row_lock_load < LOAD or rests:
         return True
     return earlier is not None and any(_is_same(holder, before) for before in earlier.holders)
 

@@ -83,6 +83,14 @@ def test_a_wait_that_has_just_begun_is_looked_at_again() -> None:
     assert busy.look_again == 0.0
 
 
+@pytest.mark.parametrize(("idle_seconds", "found"), [(1.0, 0), (2.5, 1)])
+def test_whole_seconds_do_not_tell_a_passing_holder_from_a_lasting_one(idle_seconds: float, found: int) -> None:
+    answer = lock_waits()
+    answer.row_lock_load = 6.0
+    answer.holders[0].transaction.idle_seconds = idle_seconds
+    assert len(lock_row_blocker.detect(readings(get_lock_waits=answer)).findings) == found
+
+
 def test_metadata_locks_are_somebody_elses_finding() -> None:
     answer = lock_waits()
     answer.holders[0].kind = diagnostics_pb2.LOCK_KIND_METADATA

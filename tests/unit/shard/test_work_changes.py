@@ -56,3 +56,9 @@ def test_reading_a_whole_index_counts_as_a_scan() -> None:
     counted = dict(zip(DIGEST_COUNTERS, counters(calls=10, full_scans=10), strict=True))
     assert unindexed_calls(counted) == 10
     assert unindexed_calls({**counted, "full_joins": 30}) == 10
+
+
+def test_a_change_that_is_over_is_none() -> None:
+    good, bad = counters(calls=100, rows_examined=1_000), counters(calls=150, rows_examined=1_000_000)
+    assert work_change(samples(good), DELTA, bad, 1.0) is not None
+    assert work_change(samples(good, bad), DELTA, counters(calls=200, rows_examined=1_000_500), 2.0) is None
