@@ -8,11 +8,16 @@ that a rotated password needs no restart.
 from libs.config.errors import ConfigError, Problem
 from libs.config.load import ADMIN, load_config
 from libs.config.model import (
+    AgentSettings,
     InstanceConfig,
     LogFiles,
+    ModelBudget,
+    ModelBudgets,
     ModelEndpoint,
     ModelsConfig,
+    Price,
     RegionConfig,
+    SnapshotConfig,
     StorexConfig,
     TlsFiles,
     UserConfig,
@@ -20,13 +25,18 @@ from libs.config.model import (
 
 __all__ = [
     "ADMIN",
+    "AgentSettings",
     "ConfigError",
     "InstanceConfig",
     "LogFiles",
+    "ModelBudget",
+    "ModelBudgets",
     "ModelEndpoint",
     "ModelsConfig",
+    "Price",
     "Problem",
     "RegionConfig",
+    "SnapshotConfig",
     "StorexConfig",
     "TlsFiles",
     "UserConfig",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from libs.config.model import Declared
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _MERGE = _TAG + "merge"
 
 
@@ -125,6 +127,25 @@ class Fields:
             self.report(key, f"must be from {lowest} to {highest}", "Correct the number")
             return None
         return int(text)
+
+    def number(self, key: str, *, lowest: float, highest: float) -> float | None:
+        """A number, whole or not, within bounds, which are included."""
+        node = self._value(key)
+        if node is None:
+            return None
+        # YAML also takes 1_0, .inf and 1:30 for numbers; nobody means those here.
+        if not isinstance(node, yaml.ScalarNode) or not _DECIMAL.fullmatch(node.value):
+            self.report(key, "must be a number", "Write it as 30 or 0.5, without quotes")
+            return None
+        if not lowest <= float(node.value) <= highest:
+            self.report(key, f"must be from {lowest:g} to {highest:g}", "Correct the number")
+            return None
+        return float(node.value)
+
+    def flag(self, key: str) -> bool:
+        """Yes or no; no where it is absent."""
+        text = self._scalar(key, "bool", "true or false", "Write it without quotes", required=False)
+        return text is not None and text.casefold() in ("true", "yes", "on")
 
     def path(self, key: str) -> Path | None:
         """A path, taken from the file's own folder where it is relative."""

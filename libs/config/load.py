@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from libs.config.document import Document, Fields
+from libs.config.investigations import agent_of, models_of, secret_of
 from libs.config.model import (
     InstanceConfig,
     LogFiles,
-    ModelEndpoint,
-    ModelsConfig,
     RegionConfig,
     StorexConfig,
     TlsFiles,
     UserConfig,
 )
+from libs.config.snapshots import read_snapshots
 from libs.core.names import is_segment
 from libs.redaction.prose import scrub
 
@@ -40,7 +40,8 @@ def load_config(path: Path, *, check_files: bool = False) -> StorexConfig:
         regions=regions,
         policy=root.folder("policy"),
         egress=root.file("egress"),
-        models=_models(root),
+        models=models_of(root),
+        agent=agent_of(root),
     )
     root.finish()
     document.finish()
@@ -69,6 +70,8 @@ def _region(name: str, fields: Fields) -> RegionConfig:
         environment=fields.text("environment") or "",
         shard=_address(fields, "shard"),
         instances=instances,
+        lab=fields.flag("lab"),
+        snapshots=read_snapshots(fields),
     )
     fields.finish()
     return region
@@ -76,7 +79,7 @@ def _region(name: str, fields: Fields) -> RegionConfig:
 
 def _instance(region: str, name: str, fields: Fields) -> InstanceConfig:
     _check_name(fields, "an instance")
-    password_env, password_file = _secret(fields, "password", required=True)
+    password_env, password_file = secret_of(fields, "password", required=True)
     instance = InstanceConfig(
         name=name,
         region=region,
@@ -93,15 +96,6 @@ def _instance(region: str, name: str, fields: Fields) -> InstanceConfig:
     )
     fields.finish()
     return instance
-
-
-def _secret(fields: Fields, key: str, *, required: bool) -> tuple[str | None, Path | None]:
-    env, file = fields.text(f"{key}_env"), fields.file(f"{key}_file")
-    if env is not None and file is not None:
-        fields.report(f"{key}_file", f"is given beside {key}_env", "Keep one of the two")
-    elif required and env is None and file is None:
-        fields.report(f"{key}_env", "is missing", f"Add `{key}_env:` or `{key}_file:`; a secret never stands in here")
-    return env, file
 
 
 def _tls(fields: Fields) -> TlsFiles | None:
@@ -122,36 +116,6 @@ def _logs(fields: Fields) -> LogFiles:
     logs = LogFiles(slow=below.path("slow"), error=below.path("error"))
     below.finish()
     return logs
-
-
-def _models(root: Fields) -> ModelsConfig:
-    below = root.fields("models")
-    if below is None:
-        return ModelsConfig()
-    endpoints = {name: _endpoint(name, fields) for name, fields in below.entries("endpoints")}
-    domains = below.lists("domains")
-    for domain, names in domains.items():
-        for unknown in [name for name in names if name not in endpoints]:
-            below.report("domains", f"lets {domain!r} use {unknown!r}, which is no endpoint", "Add it to `endpoints`")
-    below.finish()
-    return ModelsConfig(endpoints, domains)
-
-
-def _endpoint(name: str, fields: Fields) -> ModelEndpoint:
-    api_key_env, api_key_file = _secret(fields, "api_key", required=False)
-    base_url = fields.text("base_url", required=True) or ""
-    if base_url and not base_url.startswith(("http://", "https://")):
-        fields.report("base_url", "is not an http address", "Write it as `https://host/v1`")
-    endpoint = ModelEndpoint(
-        name=name,
-        base_url=base_url,
-        model=fields.text("model", required=True) or "",
-        api_key_env=api_key_env,
-        api_key_file=api_key_file,
-        declared=fields.declared("api_key_env", "api_key_file"),
-    )
-    fields.finish()
-    return endpoint
 
 
 def _address(fields: Fields, key: str) -> str | None:

@@ -107,6 +107,19 @@ class InstanceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotConfig:
+    """What a region does with snapshots by itself, and within which bounds it keeps them, newest first."""
+
+    on_finding: bool = False
+    """Whether one is made when a finding opens."""
+    after_investigation: bool = False
+    """Whether one is made when an investigation has ended."""
+    keep_days: int = 30
+    keep_count: int = 500
+    keep_bytes: int = 4 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
 class RegionConfig:
     """A region: its law, its cloud, the address that its shard listens on (None: a free port), and its instances."""
 
@@ -116,6 +129,9 @@ class RegionConfig:
     environment: str
     shard: str | None
     instances: Mapping[str, InstanceConfig]
+    lab: bool = False
+    """Whether all of its data is made up, so that copies of it may leave it in plain."""
+    snapshots: SnapshotConfig = field(default_factory=SnapshotConfig)
 
     def resource(self, instance: InstanceConfig) -> Resource:
         """What policy knows of one of its instances."""
@@ -140,8 +156,37 @@ class UserConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in the configured currency for a million tokens sent and received."""
+
+    input: float = 0.0
+    output: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBudget:
+    """Most that models may take in a UTC day, tokens both ways and money; None for no limit."""
+
+    tokens: int | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBudgets:
+    """Daily budgets: of each person and each team, and of those that have their own."""
+
+    user: ModelBudget = ModelBudget()
+    team: ModelBudget = ModelBudget()
+    users: Mapping[str, ModelBudget] = field(default_factory=dict)
+    teams: Mapping[str, ModelBudget] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelEndpoint:
-    """An OpenAI-compatible endpoint and the model to ask for there; `declared` is where its key's source stands."""
+    """An OpenAI-compatible endpoint and the model to ask for there; `declared` is where its key's source stands.
+
+    `api` is `chat` (chat completions) or `responses`.
+    """
 
     name: str
     base_url: str
@@ -149,6 +194,9 @@ class ModelEndpoint:
     api_key_env: str | None
     api_key_file: Path | None
     declared: Declared = field(repr=False)
+    api: str = "chat"
+    timeout_seconds: float = 30.0
+    price: Price = Price()
 
     def api_key(self) -> str | None:
         """The key as it is now, None where the endpoint needs none. Raises ConfigError, never with the value."""
@@ -163,6 +211,8 @@ class ModelsConfig:
 
     endpoints: Mapping[str, ModelEndpoint] = field(default_factory=dict)
     domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    currency: str = "USD"
+    budgets: ModelBudgets = field(default_factory=ModelBudgets)
 
     def allowed(self, domains: Iterable[str]) -> list[ModelEndpoint]:
         """The endpoints that every one of `domains` allows, in the first one's order; none for no domain at all."""
@@ -170,6 +220,27 @@ class ModelsConfig:
         if not lists:
             return []
         return [self.endpoints[name] for name in lists[0] if all(name in names for names in lists)]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSeconds:
+    """The deadline of a tool's calls; `declared` is where it stands."""
+
+    seconds: float
+    declared: Declared = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """Limits of one question, None for the agent's own; times in seconds, money in the models' currency."""
+
+    steps: int | None = None
+    tool_calls: int | None = None
+    tokens: int | None = None
+    cost: float | None = None
+    wall_seconds: float | None = None
+    tool_seconds: float | None = None
+    tools: Mapping[str, ToolSeconds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +254,7 @@ class StorexConfig:
     policy: Path | None
     egress: Path | None
     models: ModelsConfig
+    agent: AgentSettings = field(default_factory=AgentSettings)
 
     @property
     def instances(self) -> Iterator[InstanceConfig]:

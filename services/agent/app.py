@@ -16,6 +16,7 @@ from libs.core.resources import Resource
 from libs.identity import AUDIENCE, ISSUER, FileTokenSource, TokenVerifier
 from libs.identity.principal import COORDINATOR
 from libs.llm import Endpoint, Model, open_model
+from libs.llm.ledger import Ledger
 from libs.policy import ReloadingPolicy
 from libs.rpc.call import CallContext, outgoing_metadata
 from libs.rpc.channels import open_channel
@@ -31,10 +32,12 @@ from services.agent.reach import Reach
 from services.agent.reasoners.builtin.reasoner import Builtin
 from services.agent.reasoners.model.reasoner import ModelReasoner
 from services.agent.servicer import AgentServicer
+from services.agent.sessions.own import OwnSessions
 from services.agent.sessions.sqlite import SqliteSessionStore
 from services.agent.specialists.registry import load_specialists
 from services.agent.target import Target, parse_target
 from services.agent.tools.registry import TOOLS
+from services.agent.usage import ModelUsageReport
 from storex.agent.v1 import agent_pb2
 from storex.agent.v1.agent_pb2_grpc import add_AgentServiceServicer_to_server
 
@@ -100,6 +103,8 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         show_in_force(registry, {"policy": policy.in_force})
         store = SqliteSessionStore(config.state_dir / "agent" / "sessions.db", clock.now())
         closing.push_async_callback(store.close)
+        ledger = Ledger(config.state_dir / "agent" / "models.db", clock.now())
+        closing.push_async_callback(ledger.close)
         channel = open_channel(config.coordinator)
         closing.push_async_callback(channel.close)
         own_token = FileTokenSource(config.token_file)
@@ -113,9 +118,11 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
                 channel,
                 lambda: outgoing_metadata(authorization=token, actor=own_token()),
                 config.limits.tool_seconds,
+                OwnSessions(store, call.caller.user.subject) if call.caller is not None else None,
             )
 
         asking = Asking(store, TOOLS, models.reasoners_for, config.limits, clock, config.notes)
+        usage = ModelUsageReport(ledger, clock, config.models.currency)
         interceptors = server_interceptors(
             InterceptorDeps(
                 verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE, clock),
@@ -128,7 +135,7 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
             )
         )
         server = RpcServer(ServerSettings(config.listen), interceptors, [_SERVICE])
-        add_AgentServiceServicer_to_server(AgentServicer(asking, reach_for), server.grpc)
+        add_AgentServiceServicer_to_server(AgentServicer(asking, usage, reach_for), server.grpc)
         return App(server, policy, closing.pop_all())
 
 

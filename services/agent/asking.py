@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+import itertools
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from libs.core.clock import Clock
 from libs.core.errors import Reason, StorexError
@@ -14,8 +16,9 @@ from services.agent.inquiry import Fallback, Inquiry, Reasoner
 from services.agent.loop.calling import Calling
 from services.agent.loop.investigation import Investigation
 from services.agent.loop.limits import Budget, LoopLimits
+from services.agent.loop.recorded import highest_number
 from services.agent.reach import Reach
-from services.agent.records import Records
+from services.agent.records import Record, Records
 from services.agent.sessions.access import check_still_visible
 from services.agent.sessions.store import SessionHead, SessionStore
 from services.agent.target import Target, parse_target
@@ -30,6 +33,10 @@ _NOW_SECONDS = 120.0
 """How far from now a moment still counts as now: clocks differ, and people are slower than machines."""
 _RESERVE_SECONDS = 1.0
 """Time kept back from the caller's deadline, to send the report in."""
+
+_NOT_KEPT = ("What is read cannot be kept in the session.", "The investigation goes on.")
+
+_log = logging.getLogger(__name__)
 
 ReasonerFactory = Callable[[Target], tuple[Reasoner, Fallback]]
 
@@ -54,6 +61,8 @@ class Asking:
     clock: Clock
     notes: tuple[tuple[str, str], ...] = ()
     """Limits that every report names, as (code, sentence)."""
+    live: set[str] = field(default_factory=set)
+    """The sessions with a question under way."""
 
     async def ask(self, request: agent_pb2.AskRequest, asker: Asker) -> AsyncGenerator[agent_pb2.AskResponse, None]:
         """The events of one question; the last one is the report. Ending the iteration cancels the investigation.
@@ -61,28 +70,38 @@ class Asking:
         Raises StorexError REQUEST_INVALID, NAME_INVALID, SESSION_NOT_FOUND, or RESOURCE_NOT_FOUND for a target that
         the asker may not see.
         """
+        began = self.clock.monotonic()
         inquiry = await self._open(request, asker)
         reasoner, fallback = self.reasoners(inquiry.target)
-        started = agent_pb2.SessionStarted(session_id=inquiry.session_id, provider=reasoner.label)
-        yield agent_pb2.AskResponse(session_started=started)
+        started = agent_pb2.AskResponse(session_started=_started(inquiry, reasoner), sequence=1)
+        started.elapsed_seconds = self.clock.monotonic() - began
+        yield started
+        self.live.add(inquiry.session_id)
+        sequence = itertools.count(2)
         events: asyncio.Queue[agent_pb2.AskResponse | None] = asyncio.Queue()
         investigation = self._investigation(inquiry, reasoner, fallback, asker, events)
         task = asyncio.create_task(self._run(investigation, events))
         try:
             while (event := await events.get()) is not None:
+                event.sequence = next(sequence)
+                event.elapsed_seconds = self.clock.monotonic() - began
                 yield event
             await task
         finally:
+            self.live.discard(inquiry.session_id)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self, investigation: Investigation, events: asyncio.Queue[agent_pb2.AskResponse | None]) -> None:
         try:
             inquiry = investigation.inquiry
+            if inquiry.resumed:
+                await events.put(_goes_on(inquiry))
             report = await investigation.run()
-            await self.store.finish_turn(
-                inquiry.session_id, inquiry.turn, report, list(inquiry.records.of_turn(inquiry.turn))
-            )
+            try:
+                await self.store.finish_turn(inquiry.session_id, inquiry.turn, report)
+            except StorexError as error:
+                _log.error("the report of %s is not kept: %s", inquiry.session_id, error.detail)
             await events.put(agent_pb2.AskResponse(report=report))
         finally:
             events.put_nowait(None)
@@ -98,35 +117,84 @@ class Asking:
         latest = self.clock.monotonic() + self.limits.wall_seconds
         deadline = latest if asker.deadline is None else min(latest, asker.deadline - _RESERVE_SECONDS)
         budget = Budget(self.limits, self.clock.monotonic, deadline)
-        return Investigation(
+
+        async def keep(records: Sequence[Record]) -> None:
+            try:
+                await self.store.add_records(inquiry.session_id, records)
+            except StorexError as error:
+                _log.error("an answer for %s is not kept: %s", inquiry.session_id, error.detail)
+                await investigation.note_once("SESSION_NOT_KEPT", *_NOT_KEPT)
+
+        calling = Calling(
+            tools=self.tools,
+            reach=asker.reach,
+            budget=budget,
+            turn=inquiry.turn,
+            emit=events.put,
+            keep=keep,
+            names=lambda: inquiry.names,
+            now=self.clock.now,
+            count=inquiry.calls_before,
+        )
+        calling.go_on_from(inquiry.records.of_turn(inquiry.turn))
+        investigation = Investigation(
             inquiry=inquiry,
             reasoner=reasoner,
             fallback=fallback,
-            calling=Calling(self.tools, asker.reach, budget, inquiry.turn, events.put),
+            calling=calling,
             budget=budget,
             emit=events.put,
             now=self.clock.now,
             notes=self.notes,
         )
+        return investigation
 
     async def _open(self, request: agent_pb2.AskRequest, asker: Asker) -> Inquiry:
         """The session's inquiry: a new one, or the next turn of one that the asker owns and may still see."""
+        if request.resume:
+            return await self._reopen(request.session_id, asker)
         question = _checked_question(request.question)
-        window = self._window(request)
         now = self.clock.now()
+        window = self._window(request)
         if not request.session_id:
             target = parse_target(request.target)
             head = SessionHead(new_id("ses"), asker.owner, target.text, now)
             await self.store.create(head)
-            turn = await self.store.begin_turn(head.session_id, question, now)
+            turn = await self.store.begin_turn(head.session_id, _kept(request, question, target), now)
             return Inquiry(head.session_id, target, question, now, window, turn)
         head = await self.store.head(request.session_id, asker.owner)
         target = parse_target(request.target or head.target)
         records = await self.store.records(head.session_id, asker.owner)
         await check_still_visible(records, asker.reach)
         earlier = await self.store.turns(head.session_id, asker.owner)
-        turn = await self.store.begin_turn(head.session_id, question, now)
+        turn = await self.store.begin_turn(head.session_id, _kept(request, question, target), now)
         return Inquiry(head.session_id, target, question, now, window, turn, tuple(earlier), Records(records))
+
+    async def _reopen(self, session_id: str, asker: Asker) -> Inquiry:
+        """The inquiry of a question that was cut short, with what was recorded for it and is still fresh."""
+        opened = await self.store.open_turn(session_id, asker.owner)
+        if opened is None:
+            raise StorexError(Reason.REQUEST_INVALID, field="resume", problem="the last question has its report")
+        if session_id in self.live:
+            raise StorexError(Reason.REQUEST_INVALID, field="resume", problem="the last question is still under way")
+        records = await self.store.records(session_id, asker.owner)
+        await check_still_visible(records, asker.reach)
+        earlier = (await self.store.turns(session_id, asker.owner))[: opened.turn]
+        now = self.clock.now()
+        oldest = now - self.limits.fresh_seconds
+        usable = (record for record in records if record.turn != opened.turn or record.recorded_at >= oldest)
+        return Inquiry(
+            session_id=session_id,
+            target=parse_target(opened.request.target),
+            question=opened.request.question,
+            asked_at=now,
+            window_seconds=self._window(opened.request),
+            turn=opened.turn,
+            earlier=tuple(earlier),
+            records=Records(usable),
+            resumed=True,
+            calls_before=highest_number(record for record in records if record.turn == opened.turn),
+        )
 
     def _window(self, request: agent_pb2.AskRequest) -> float:
         if request.HasField("at"):
@@ -140,6 +208,31 @@ class Asking:
         if not 1 <= seconds <= 86400:
             raise StorexError(Reason.REQUEST_INVALID, field="duration", problem="it must be from 1 second to 24 hours")
         return seconds
+
+
+def _kept(request: agent_pb2.AskRequest, question: str, target: Target) -> agent_pb2.AskRequest:
+    """The request as it is kept: scrubbed, and complete without its session."""
+    kept = agent_pb2.AskRequest()
+    kept.CopyFrom(request)
+    kept.question, kept.target = question, target.text
+    return kept
+
+
+def _started(inquiry: Inquiry, reasoner: Reasoner) -> agent_pb2.SessionStarted:
+    return agent_pb2.SessionStarted(
+        session_id=inquiry.session_id,
+        provider=reasoner.label,
+        turn=inquiry.turn,
+        target=inquiry.target.text,
+        window_seconds=inquiry.window_seconds,
+        resumed=inquiry.resumed,
+    )
+
+
+def _goes_on(inquiry: Inquiry) -> agent_pb2.AskResponse:
+    fresh = len({record.call_id for record in inquiry.records.of_turn(inquiry.turn)})
+    text = f"Going on with a question that was cut short; answers that are still fresh: {fresh}."
+    return agent_pb2.AskResponse(notice=agent_pb2.Notice(text=text))
 
 
 def _checked_question(question: str) -> str:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from libs.config import ModelsConfig, StorexConfig, load_config
+from libs.config import AgentSettings, ConfigError, ModelsConfig, StorexConfig, load_config
 from libs.core.names import WILDCARD
 from libs.llm import Endpoint
 from services.agent.loop.limits import LoopLimits
 from services.agent.target import Target
+from services.agent.tools.registry import TOOLS
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _UNNAMED = "OPENAI_BASE_URL is set but STOREX_MODEL is not: no model is used."
+
+_LIMITS = ("steps", "tool_calls", "tokens", "cost", "wall_seconds", "tool_seconds")
+_KNOWN_TOOLS = f"Known: {', '.join(TOOLS)}"
 
 _log = logging.getLogger(__name__)
 
@@ -84,8 +88,20 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Age
         domains={name: region.domain for name, region in storex.regions.items()},
         models=storex.models,
         environment_endpoint=_from_environment(environment),
+        limits=limits_from(storex.agent),
         model_unnamed=bool(environment.get("OPENAI_BASE_URL")) and not environment.get("STOREX_MODEL"),
     )
+
+
+def limits_from(settings: AgentSettings) -> LoopLimits:
+    """The limits of one question, where the configuration names them. Raises ConfigError for an unknown tool."""
+    unknown = [(name, tool) for name, tool in settings.tools.items() if name not in TOOLS]
+    if unknown:
+        raise ConfigError([tool.declared.problem(f"there is no tool {name!r}", _KNOWN_TOOLS) for name, tool in unknown])
+    standard = LoopLimits()
+    given = {name: getattr(settings, name) for name in _LIMITS if getattr(settings, name) is not None}
+    tools = {**standard.tools, **{name: tool.seconds for name, tool in settings.tools.items()}}
+    return replace(standard, **given, tools=tools)
 
 
 def _from_environment(environment: Mapping[str, str]) -> Endpoint | None:

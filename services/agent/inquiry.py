@@ -45,11 +45,12 @@ class CallOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A cause under consideration: a catalogue id, how sure (0 to 1), and why."""
+    """A cause under consideration: a catalogue id, how sure (0 to 1), why, and on which instance if that is known."""
 
     kind: str
     confidence: float
     reason: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,15 @@ class Inquiry:
     records: Records = field(default_factory=Records)
     outcomes: tuple[CallOutcome, ...] = ()
     """What the last move's calls came to, in the order they were asked for."""
+    resumed: bool = False
+    """Whether this goes on with a question that was cut short; `records` then holds what is still fresh of it."""
+    calls_before: int = 0
+    """The highest number of a call that was recorded for this question before it was cut short."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The resources that the question and its records are about."""
+        return tuple(dict.fromkeys((str(self.target.name), *(record.name for record in self.records))))
 
     @property
     def last_report(self) -> report_pb2.Report | None:
@@ -120,6 +130,10 @@ class Reasoner(Protocol):
     @property
     def tokens(self) -> tuple[int, int]:
         """Tokens sent to and received from models so far."""
+
+    @property
+    def cost(self) -> float:
+        """What models cost so far, by the price table in the configuration."""
 
     async def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
         """The next move, given what the last one came to (`inquiry.outcomes`). Raises ReasonerFailedError."""

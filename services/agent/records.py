@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,6 +47,8 @@ class Record:
 
     `message` is None unless the status is SUCCESS or NO_DATA. `reason` (from the error catalogue, or the loop's own)
     and `problem` (a sentence) say what failed. `turn` counts the session's questions from 0.
+    `arguments` is what exactly was asked, every default included, as a JSON object; `recorded_at` is when the answer
+    came, in seconds since the epoch by the agent's clock.
     """
 
     call_id: str
@@ -57,6 +59,8 @@ class Record:
     message: Message | None = None
     reason: str = ""
     problem: str = ""
+    arguments: str = ""
+    recorded_at: float = 0.0
 
     @property
     def observed_at(self) -> Timestamp | None:
@@ -81,6 +85,12 @@ class Record:
         if isinstance(self.message, diagnostics_pb2.GetHealthResponse | diagnostics_pb2.StreamHealthResponse):
             return self.message.health
         return None
+
+
+def status_of(records: Sequence[Record]) -> Status:
+    """What a call came to that left these records: the best of them."""
+    statuses = {record.status for record in records}
+    return next((status for status in (SUCCESS, NO_DATA, ERROR) if status in statuses), DENIED)
 
 
 class Records:

@@ -12,6 +12,7 @@ from services.agent.reach import Reach
 from services.agent.sessions.access import check_still_visible
 from services.agent.sessions.store import SessionHead
 from services.agent.timestamps import timestamp
+from services.agent.usage import ModelUsageReport
 from storex.agent.v1 import agent_pb2
 from storex.agent.v1.agent_pb2_grpc import AgentServiceServicer
 
@@ -21,8 +22,9 @@ _DEFAULT_PAGE, _LARGEST_PAGE = 50, 500
 class AgentServicer(AgentServiceServicer):
     """Serves questions and sessions to whoever the current call belongs to."""
 
-    def __init__(self, asking: Asking, reach_for: Callable[[CallContext], Reach]) -> None:
+    def __init__(self, asking: Asking, usage: ModelUsageReport, reach_for: Callable[[CallContext], Reach]) -> None:
         self._asking = asking
+        self._usage = usage
         self._reach_for = reach_for
 
     async def Ask(self, request: agent_pb2.AskRequest, _context: object) -> AsyncIterator[agent_pb2.AskResponse]:
@@ -53,6 +55,12 @@ class AgentServicer(AgentServiceServicer):
             heads, request.page_size, request.page_token, default=_DEFAULT_PAGE, largest=_LARGEST_PAGE
         )
         return agent_pb2.ListSessionsResponse(sessions=map(_session, page), next_page_token=token)
+
+    async def ListModelUsage(
+        self, request: agent_pb2.ListModelUsageRequest, _context: object
+    ) -> agent_pb2.ListModelUsageResponse:
+        """Sums over everybody's calls to models."""
+        return await self._usage.answer(request)
 
     def _asker(self) -> Asker:
         call = current_call()

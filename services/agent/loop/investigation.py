@@ -12,12 +12,12 @@ from services.agent.inquiry import (
     CallTools,
     Conclude,
     Fallback,
-    Hypothesis,
     Inquiry,
     Reasoner,
     ReasonerFailedError,
 )
 from services.agent.loop.calling import Calling
+from services.agent.loop.hypotheses import Hypotheses
 from services.agent.loop.limits import Budget
 from services.agent.reasoners.second_opinion import reconcile
 from services.agent.records import DENIED
@@ -28,7 +28,7 @@ from storex.agent.v1 import agent_pb2, report_pb2
 Emit = Callable[[agent_pb2.AskResponse], Awaitable[None]]
 
 _MAX_IDLE_STEPS = 2
-"""Steps in a row that make no new call before the reasoner is taken to be going round in circles."""
+"""Steps in a row that make no new call before a model is taken to be going round in circles."""
 _RESERVE_SECONDS = 6.0
 """Wall time that a reasoner may not use, so that the fallback can still read and conclude."""
 
@@ -49,8 +49,11 @@ class Investigation:
     now: Callable[[], float]
     notes: tuple[tuple[str, str], ...] = ()
     _notes: list[tuple[str, str]] = field(default_factory=list)
-    _tokens: tuple[int, int] = (0, 0)
     _partial: bool = False
+    _hypotheses: Hypotheses = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._hypotheses = Hypotheses(self.emit)
 
     async def run(self) -> report_pb2.Report:
         """Investigate and write the report. Raises StorexError when the target itself may not be seen."""
@@ -68,8 +71,7 @@ class Investigation:
                 notes=(*self.notes, *self._notes),
             ),
         )
-        for cause in report.root_causes:
-            await self._raise(Hypothesis(cause.kind, cause.confidence, "checked against the recorded answers"))
+        await self._hypotheses.settle(report)
         report.usage.CopyFrom(self._usage())
         return report
 
@@ -79,8 +81,7 @@ class Investigation:
         try:
             draft = await self._drive(self.reasoner)
         except ReasonerFailedError as failure:
-            self._count_tokens(self.reasoner)
-            await self._note(failure.code, failure.problem, "The builtin investigator goes on.")
+            await self.note(failure.code, failure.problem, "The builtin investigator goes on.")
             return self.fallback, await self._drive(self.fallback)
         if self._partial:
             return self.fallback, draft
@@ -93,7 +94,7 @@ class Investigation:
         if agreed is not None:
             return self.reasoner, agreed
         problem = "The model overlooked a cause, or who is behind it, that the detectors found and a reading showed."
-        await self._note("MODEL_UNSUPPORTED", problem, "The builtin investigator's report is given.")
+        await self.note("MODEL_UNSUPPORTED", problem, "The builtin investigator's report is given.")
         return self.fallback, second
 
     async def _drive(self, reasoner: Reasoner) -> Draft:
@@ -101,21 +102,26 @@ class Investigation:
         self.inquiry.outcomes = ()
         idle_steps = 0
         while True:
-            spent = self._spent(reasoner, idle_steps)
+            if reasoner is not self.fallback and (idle_steps >= _MAX_IDLE_STEPS or self.calling.repetition.is_cycle):
+                raise ReasonerFailedError("MODEL_REPEATS", "The model repeated itself without learning anything new.")
+            spent = self.budget.spent(sum(self._tokens), self._cost)
             if spent:
                 return await self._conclude_with_what_there_is(spent)
             self.budget.steps += 1
             move = await self._next_move(reasoner)
             if isinstance(move, Conclude):
-                self._count_tokens(reasoner)
                 return move.draft
             self.inquiry.outcomes = await self._step(move)
             idle_steps = 0 if any(_is_new(outcome) for outcome in self.inquiry.outcomes) else idle_steps + 1
 
-    def _spent(self, reasoner: Reasoner, idle_steps: int) -> str:
-        if reasoner is not self.fallback and idle_steps >= _MAX_IDLE_STEPS:
-            return "The investigation repeated itself without learning anything new."
-        return self.budget.spent(sum(self._tokens) + sum(reasoner.tokens))
+    @property
+    def _tokens(self) -> tuple[int, int]:
+        """Tokens sent and received by whoever has reasoned; the fallback asks no model."""
+        return self.reasoner.tokens
+
+    @property
+    def _cost(self) -> float:
+        return self.reasoner.cost
 
     async def _next_move(self, reasoner: Reasoner) -> CallTools | Conclude:
         reserve = 0.0 if reasoner is self.fallback else min(_RESERVE_SECONDS, self.budget.remaining_seconds / 2)
@@ -130,11 +136,13 @@ class Investigation:
         if move.plan:
             await self.emit(agent_pb2.AskResponse(plan=agent_pb2.Plan(steps=move.plan)))
         for hypothesis in move.hypotheses:
-            await self._raise(hypothesis)
+            await self._hypotheses.weigh(hypothesis)
         outcomes = await self.calling.run(move.requests)
         for outcome in outcomes:
             if _is_new(outcome):
                 self.inquiry.records.extend(outcome.records)
+            for record in outcome.records:
+                await self._hypotheses.read(record)
         self._refuse_what_may_not_be_seen(outcomes)
         return outcomes
 
@@ -154,14 +162,9 @@ class Investigation:
             raise StorexError(Reason.RESOURCE_NOT_FOUND)
 
     async def _conclude_with_what_there_is(self, spent: str) -> Draft:
-        self._count_tokens(self.reasoner)
         self._partial = True
-        await self._note("BUDGET_SPENT", spent, "The report rests on what was read so far.")
+        await self.note("BUDGET_SPENT", spent, "The report rests on what was read so far.")
         return self.fallback.conclude(self.inquiry)
-
-    def _count_tokens(self, reasoner: Reasoner) -> None:
-        sent, received = reasoner.tokens
-        self._tokens = (self._tokens[0] + sent, self._tokens[1] + received)
 
     def _usage(self) -> report_pb2.Usage:
         return report_pb2.Usage(
@@ -170,16 +173,18 @@ class Investigation:
             input_tokens=self._tokens[0],
             output_tokens=self._tokens[1],
             wall_seconds=self.budget.wall_seconds,
+            cost=self._cost,
         )
 
-    async def _raise(self, hypothesis: Hypothesis) -> None:
-        event = agent_pb2.Hypothesis(kind=hypothesis.kind, confidence=hypothesis.confidence, reason=hypothesis.reason)
-        await self.emit(agent_pb2.AskResponse(hypothesis=event))
+    async def note_once(self, code: str, problem: str, instead: str) -> None:
+        """As `note`, but once in a question."""
+        if code not in dict(self._notes):
+            await self.note(code, problem, instead)
 
-    async def _note(self, code: str, problem: str, instead: str) -> None:
+    async def note(self, code: str, problem: str, instead: str) -> None:
         """Put a problem under the report's limits, and tell whoever follows what is done instead."""
         self._notes.append((code, problem))
-        await self.emit(agent_pb2.AskResponse(notice=agent_pb2.Notice(text=f"{problem} {instead}")))
+        await self.emit(agent_pb2.AskResponse(notice=agent_pb2.Notice(text=f"{problem} {instead}", code=code)))
 
 
 def _is_new(outcome: CallOutcome) -> bool:

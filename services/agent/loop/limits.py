@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+_FLEET_SECONDS = 30.0
+"""For tools that ask every region, the slowest of which decides."""
+
+
+def _default_tool_seconds() -> Mapping[str, float]:
+    return {"stream_health": _FLEET_SECONDS}
 
 
 @dataclass(frozen=True, slots=True)
 class LoopLimits:
-    """Limits of one question. Times in seconds."""
+    """Limits of one question. Times in seconds; `cost` in the currency of the price table, 0 for no limit."""
 
     steps: int = 12
     tool_calls: int = 40
     calls_at_once: int = 8
     tokens: int = 200_000
+    cost: float = 0.0
     wall_seconds: float = 90.0
     tool_seconds: float = 15.0
+    tools: Mapping[str, float] = field(default_factory=_default_tool_seconds)
+    """Deadlines of tools that differ from `tool_seconds`."""
     longest_retry_seconds: float = 2.0
     """A failed call is tried once more when its own error says that this helps within that time."""
+    fresh_seconds: float = 60.0
+    """How old an answer may be for a question that was cut short to go on with."""
+
+    def seconds_for(self, tool: str) -> float:
+        """The deadline of one call."""
+        return self.tools.get(tool, self.tool_seconds)
 
 
 @dataclass(slots=True)
@@ -44,7 +60,7 @@ class Budget:
         """Wall time spent."""
         return self.monotonic() - self.started
 
-    def spent(self, tokens: int) -> str:
+    def spent(self, tokens: int, cost: float = 0.0) -> str:
         """Which limit is used up, as a sentence, or empty."""
         if self.steps >= self.limits.steps:
             return f"The limit of {self.limits.steps} steps was reached."
@@ -52,6 +68,8 @@ class Budget:
             return f"The limit of {self.limits.tool_calls} tool calls was reached."
         if tokens >= self.limits.tokens:
             return f"The limit of {self.limits.tokens} tokens was reached."
+        if self.limits.cost and cost >= self.limits.cost:
+            return f"The limit of {self.limits.cost:g} for what models may cost was reached."
         if self.remaining_seconds <= 0:
             return "The time for this question was used up."
         return ""

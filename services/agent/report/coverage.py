@@ -15,7 +15,11 @@ _LOOP_REMEDIES = {
     "BUDGET_SPENT": "Ask again with a narrower question, or raise the agent's budget.",
     "MODEL_UNAVAILABLE": "Check the model endpoint, or ask without one.",
     "MODEL_NOT_NAMED": "Set STOREX_MODEL to the model's name where the agent runs, and start it again.",
+    "MODEL_BUDGET_SPENT": "Wait until the budget renews, or ask who runs Storex to raise it in storex.yaml.",
     "MODEL_NONSENSE": "Use a stronger model, or ask without one.",
+    "MODEL_REFUSED": "Report it: something that looks like customer data was about to be sent to a model.",
+    "MODEL_REPEATS": "Use a stronger model, or ask without one.",
+    "SESSION_NOT_KEPT": "Free disk space where the agent keeps its state; a follow-up would ask again.",
     "MODEL_UNSUPPORTED": "Use a stronger model, or ask without one.",
     "HISTORY_NOT_KEPT": "Ask while it happens.",
 }

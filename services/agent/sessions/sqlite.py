@@ -16,8 +16,8 @@ from google.protobuf.message import Message
 from libs.core.errors import Reason, StorexError
 from services.agent.inquiry import Turn
 from services.agent.records import Record
-from services.agent.sessions.store import SessionHead
-from storex.agent.v1 import report_pb2
+from services.agent.sessions.store import OpenTurn, SessionHead
+from storex.agent.v1 import agent_pb2, report_pb2
 
 T = TypeVar("T")
 
@@ -37,6 +37,11 @@ _MIGRATIONS = (
         call_id TEXT NOT NULL, turn INTEGER NOT NULL, tool TEXT NOT NULL, name TEXT NOT NULL, status INTEGER NOT NULL,
         reason TEXT NOT NULL, problem TEXT NOT NULL, message_type TEXT NOT NULL, message BLOB);
     CREATE INDEX records_by_session ON records (session_id, position);
+    """,
+    """
+    ALTER TABLE turns ADD COLUMN request BLOB;
+    ALTER TABLE records ADD COLUMN arguments TEXT NOT NULL DEFAULT '';
+    ALTER TABLE records ADD COLUMN recorded_at REAL NOT NULL DEFAULT 0;
     """,
 )
 
@@ -78,13 +83,13 @@ class SqliteSessionStore:
         """What its tools returned, in order. Raises StorexError SESSION_NOT_FOUND."""
         await self.head(session_id, owner)
         query = (
-            "SELECT call_id, turn, tool, name, status, reason, problem, message_type, message "
+            "SELECT call_id, turn, tool, name, status, message_type, message, reason, problem, arguments, recorded_at "
             "FROM records WHERE session_id = ? ORDER BY position"
         )
         rows = await self._run(lambda db: db.execute(query, (session_id,)).fetchall())
         return [
-            Record(call_id, turn, tool, name, status, _decoded(message_type, message), reason, problem)
-            for call_id, turn, tool, name, status, reason, problem, message_type, message in rows
+            Record(call_id, turn, tool, name, status, _decoded(message_type, message), *others)
+            for call_id, turn, tool, name, status, message_type, message, *others in rows
         ]
 
     async def list_heads(self, owner: str) -> list[SessionHead]:
@@ -95,34 +100,41 @@ class SqliteSessionStore:
         )
         return [SessionHead(*row) for row in await self._run(lambda db: db.execute(query, (owner,)).fetchall())]
 
-    async def begin_turn(self, session_id: str, question: str, asked_at: float) -> int:
-        """Append a question without a report; returns its number, from 0."""
+    async def begin_turn(self, session_id: str, request: agent_pb2.AskRequest, asked_at: float) -> int:
+        """Append a question without a report; returns its number, from 0. The request's question is scrubbed."""
+        insert = "INSERT INTO turns (session_id, turn, question, asked_at, request) VALUES (?, ?, ?, ?, ?)"
 
         def work(db: sqlite3.Connection) -> int:
             query = "SELECT COALESCE(MAX(turn) + 1, 0) FROM turns WHERE session_id = ?"
             turn = int(db.execute(query, (session_id,)).fetchone()[0])
-            db.execute("INSERT INTO turns VALUES (?, ?, ?, ?, NULL)", (session_id, turn, question, asked_at))
+            db.execute(insert, (session_id, turn, request.question, asked_at, request.SerializeToString()))
             return turn
 
         return await self._run(work)
 
-    async def finish_turn(
-        self, session_id: str, turn: int, report: report_pb2.Report, records: Sequence[Record]
-    ) -> None:
-        """Add the report of a question and what was recorded for it, all or nothing."""
+    async def open_turn(self, session_id: str, owner: str) -> OpenTurn | None:
+        """The last question, if it has no report. Raises StorexError SESSION_NOT_FOUND."""
+        await self.head(session_id, owner)
+        query = "SELECT turn, report IS NULL, request FROM turns WHERE session_id = ? ORDER BY turn DESC LIMIT 1"
+        row = await self._run(lambda db: db.execute(query, (session_id,)).fetchone())
+        if row is None or not row[1] or row[2] is None:
+            return None
+        return OpenTurn(row[0], agent_pb2.AskRequest.FromString(row[2]))
+
+    async def add_records(self, session_id: str, records: Sequence[Record]) -> None:
+        """Keep what a call returned, all or nothing; it is safe on disk when this returns."""
         rows = [(session_id, *_encoded(record)) for record in records]
         insert = (
             "INSERT INTO records "
-            "(session_id, call_id, turn, tool, name, status, reason, problem, message_type, message) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "(session_id, call_id, turn, tool, name, status, message_type, message, reason, problem, arguments, "
+            "recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         )
+        await self._run(lambda db: db.executemany(insert, rows))
 
-        def work(db: sqlite3.Connection) -> None:
-            db.executemany(insert, rows)
-            update = "UPDATE turns SET report = ? WHERE session_id = ? AND turn = ?"
-            db.execute(update, (report.SerializeToString(), session_id, turn))
-
-        await self._run(work)
+    async def finish_turn(self, session_id: str, turn: int, report: report_pb2.Report) -> None:
+        """Add the report of a question."""
+        update = "UPDATE turns SET report = ? WHERE session_id = ? AND turn = ?"
+        await self._run(lambda db: db.execute(update, (report.SerializeToString(), session_id, turn)))
 
     async def close(self) -> None:
         """Close the store."""
@@ -133,8 +145,12 @@ class SqliteSessionStore:
         def transaction() -> T:
             if not commit:
                 return work(self._connection)
-            with self._connection:
-                return work(self._connection)
+            try:
+                with self._connection:
+                    return work(self._connection)
+            except sqlite3.Error as error:
+                # A full disk, above all. The text names the file at most, but stays in the log all the same.
+                raise StorexError(Reason.SESSIONS_UNAVAILABLE, detail=str(error)) from None
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, transaction)
 
@@ -155,8 +171,8 @@ def _encoded(record: Record) -> tuple[object, ...]:
     message_type = record.message.DESCRIPTOR.full_name if record.message is not None else ""
     message = record.message.SerializeToString() if record.message is not None else None
     return (
-        record.call_id, record.turn, record.tool, record.name, int(record.status), record.reason, record.problem,
-        message_type, message,
+        record.call_id, record.turn, record.tool, record.name, int(record.status), message_type, message,
+        record.reason, record.problem, record.arguments, record.recorded_at,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from services.agent.inquiry import Turn
 from services.agent.records import Record
-from storex.agent.v1 import report_pb2
+from storex.agent.v1 import agent_pb2, report_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,14 @@ class SessionHead:
     owner: str
     target: str
     created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTurn:
+    """The last question of a session, still without a report: its number, and the AskRequest that it came in."""
+
+    turn: int
+    request: agent_pb2.AskRequest
 
 
 class SessionStore(Protocol):
@@ -39,13 +47,17 @@ class SessionStore(Protocol):
     async def list_heads(self, owner: str) -> list[SessionHead]:
         """The owner's sessions, newest first."""
 
-    async def begin_turn(self, session_id: str, question: str, asked_at: float) -> int:
-        """Append a question without a report; returns its number, from 0."""
+    async def begin_turn(self, session_id: str, request: agent_pb2.AskRequest, asked_at: float) -> int:
+        """Append a question without a report; returns its number, from 0. The request's question is scrubbed."""
 
-    async def finish_turn(
-        self, session_id: str, turn: int, report: report_pb2.Report, records: Sequence[Record]
-    ) -> None:
-        """Add the report of a question and what was recorded for it, all or nothing."""
+    async def open_turn(self, session_id: str, owner: str) -> OpenTurn | None:
+        """The last question, if it has no report. Raises StorexError SESSION_NOT_FOUND."""
+
+    async def add_records(self, session_id: str, records: Sequence[Record]) -> None:
+        """Keep what a call returned, all or nothing; it is safe on disk when this returns."""
+
+    async def finish_turn(self, session_id: str, turn: int, report: report_pb2.Report) -> None:
+        """Add the report of a question."""
 
     async def close(self) -> None:
         """Close the store."""

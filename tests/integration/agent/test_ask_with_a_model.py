@@ -137,9 +137,9 @@ async def test_a_model_that_invents_a_cause_beside_the_real_one_loses_it(tmp_pat
         (says("I would rather talk about the weather."), "MODEL_NONSENSE"),
         (calls(("submit_report", "not json at all")), "MODEL_NONSENSE"),
         (calls(("submit_report", {"answer": "x", "root_causes": [{"kind": "lock.gremlins"}]})), "MODEL_NONSENSE"),
-        (calls(("drop_database", {"name": NAME})), "BUDGET_SPENT"),
-        (calls(("get_health", {"nmae": NAME})), "BUDGET_SPENT"),
-        (calls(("get_health", "{broken")), "BUDGET_SPENT"),
+        (calls(("drop_database", {"name": NAME})), "MODEL_REPEATS"),
+        (calls(("get_health", {"nmae": NAME})), "MODEL_REPEATS"),
+        (calls(("get_health", "{broken")), "MODEL_REPEATS"),
     ],
 )
 async def test_whatever_a_model_does_there_is_a_report_that_says_so(tmp_path: Path, turn: Turn, code: str) -> None:
@@ -149,14 +149,14 @@ async def test_whatever_a_model_does_there_is_a_report_that_says_so(tmp_path: Pa
     assert report.written_by == "builtin"
     assert code in [limit.code for limit in report.limits]
     assert any(event.HasField("notice") for event in events)
-    if code != "BUDGET_SPENT":
-        assert report.verdict == report_pb2.VERDICT_CONFIRMED
+    assert report.verdict == report_pb2.VERDICT_CONFIRMED
 
 
 async def test_a_model_that_turns_in_circles_is_stopped(tmp_path: Path) -> None:
     async with mesh_with(tmp_path, calls(("get_overview", {"name": NAME}))) as (mesh, scripted):
         report = await _report(mesh)
-    assert report.partial
+    assert report.verdict == report_pb2.VERDICT_CONFIRMED
+    assert [limit.code for limit in report.limits] == ["MODEL_REPEATS"]
     assert len(scripted.requests) == 3
     assert mesh.coordinator.methods().count("GetOverview") == 1
 

@@ -14,7 +14,7 @@ from services.agent.loop.investigation import Investigation
 from services.agent.loop.limits import Budget, LoopLimits
 from services.agent.reach import Reach
 from services.agent.reasoners.builtin.reasoner import Builtin
-from services.agent.records import ERROR, NO_DATA, SUCCESS
+from services.agent.records import ERROR, NO_DATA, SUCCESS, Record
 from services.agent.report.draft import Draft
 from services.agent.target import parse_target
 from services.agent.tools.tool import tool_from
@@ -92,6 +92,7 @@ class Stubborn:
     script: list[Any]
     label: str = "stubborn"
     tokens: tuple[int, int] = (0, 0)
+    cost: float = 0.0
     seen: list[Any] = field(default_factory=list)
 
     async def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
@@ -172,9 +173,11 @@ async def test_tokens_are_limited() -> None:
 async def test_going_round_in_circles_is_stopped() -> None:
     stubborn = Stubborn([look("a"), look("b"), look("a"), look("b"), look("a")])
     report = await Bench().investigate(stubborn)
-    assert report.partial
     assert len(stubborn.seen) == 4
     assert all(outcome.repeated for outcome in stubborn.seen[3])
+    assert report.written_by == "builtin"
+    assert report.verdict == report_pb2.VERDICT_HEALTHY
+    assert [limit.code for limit in report.limits] == ["MODEL_REPEATS"]
 
 
 async def test_wall_time_is_limited() -> None:
@@ -210,3 +213,70 @@ async def test_a_confirming_reading_that_fails_does_not_keep_the_loop_from_endin
     assert report.verdict == report_pb2.VERDICT_LIKELY
     assert not report.partial
     assert report.usage.steps <= 4
+
+
+async def test_the_same_question_in_another_spelling_is_answered_from_what_is_known() -> None:
+    bench = Bench()
+    calling = bench.calling()
+    calling.names = lambda: [NAME]
+    await calling.run([ToolRequest("look", {"name": NAME})])
+    short = NAME.rpartition("/")[2]
+    again = await calling.run([ToolRequest("look", {"name": short}), ToolRequest("look", {"Name": f"{NAME}/"})])
+    assert bench.made == [NAME]
+    assert [outcome.repeated for outcome in again] == [True, True]
+    reused = [event.tool_result for event in bench.events if event.tool_result.reused]
+    assert [(result.name, result.arguments) for result in reused] == [(NAME, f'{{"name": "{NAME}"}}')] * 2
+
+
+async def test_a_cycle_with_a_little_that_is_new_in_it_is_stopped() -> None:
+    moves = [look("a"), look("b", refresh=True), look("a", refresh=True), look("b", refresh=True)]
+    stubborn = Stubborn([*moves, look("c"), look("d")])
+    report = await Bench().investigate(stubborn)
+    assert len(stubborn.seen) == 4
+    assert [limit.code for limit in report.limits] == ["MODEL_REPEATS"]
+
+
+async def test_a_tool_has_its_own_deadline() -> None:
+    limits = LoopLimits(tool_seconds=30.0, tools={"look": 0.05})
+    bench = Bench(limits, scripted={"slow": 30.0})
+    async with asyncio.timeout(2):
+        (outcome,) = await bench.calling().run([ToolRequest("look", {"name": "slow"})])
+    assert outcome.records[0].reason == "DEADLINE_EXCEEDED"
+
+
+async def test_money_is_limited() -> None:
+    report = await Bench(LoopLimits(cost=0.5)).investigate(Stubborn([look("a"), look("b")], cost=0.6))
+    assert report.partial
+    assert report.usage.cost == 0.6
+    assert [limit.code for limit in report.limits if limit.source == "agent"] == ["BUDGET_SPENT"]
+
+
+async def test_what_is_read_is_kept_before_anybody_hears_of_it() -> None:
+    bench = Bench(scripted={"a": answers.lock_waits()})
+    kept: list[tuple[str, int]] = []
+    calling = bench.calling()
+
+    async def keep(records: Sequence[Record]) -> None:
+        kept.extend((record.call_id, len(bench.events)) for record in records)
+
+    calling.keep = keep
+    calling.now = lambda: 1_900_000_000.0
+    (outcome,) = await calling.run([ToolRequest("look", {"name": "a"})])
+    assert kept == [(outcome.call_id, 1)]
+    assert outcome.records[0].recorded_at == 1_900_000_000.0
+    assert outcome.records[0].arguments == '{"name": "a"}'
+    result = bench.events[-1].tool_result
+    assert (result.name, result.arguments) == ("a", '{"name": "a"}')
+    assert result.window_end == answers.OBSERVED
+
+
+async def test_recorded_answers_stand_in_for_calls_and_numbers_go_on() -> None:
+    bench = Bench()
+    first = bench.calling()
+    (made,) = await first.run([ToolRequest("look", {"name": "a"})])
+    second = bench.calling()
+    second.count = first.count
+    second.go_on_from(made.records)
+    outcomes = await second.run([ToolRequest("look", {"name": "a"}), ToolRequest("look", {"name": "b"})])
+    assert bench.made == ["a", "b"]
+    assert [(outcome.call_id, outcome.repeated) for outcome in outcomes] == [("call_0_1", True), ("call_0_2", False)]

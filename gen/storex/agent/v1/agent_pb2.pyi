@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from storex.agent.v1 import candidate_pb2 as _candidate_pb2
 from storex.agent.v1 import report_pb2 as _report_pb2
 import builtins as _builtins
 import sys
@@ -138,6 +139,7 @@ class AskRequest(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_NUMBER: _builtins.int
+    CANDIDATE_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     """What it is about: an instance's or a region's resource name, or `services/{service}`.
     May be empty in a follow-up, which keeps the session's.
@@ -156,6 +158,10 @@ class AskRequest(_message.Message):
     def duration(self) -> _duration_pb2.Duration:
         """How long before that moment; unset means ten minutes."""
 
+    @_builtins.property
+    def candidate(self) -> _candidate_pb2.Candidate:
+        """A configuration to answer with in place of the service's own; only for a question about a snapshot."""
+
     def __init__(
         self,
         *,
@@ -165,10 +171,11 @@ class AskRequest(_message.Message):
         at: _timestamp_pb2.Timestamp | None = ...,
         duration: _duration_pb2.Duration | None = ...,
         resume: _builtins.bool = ...,
+        candidate: _candidate_pb2.Candidate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "duration", b"duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "candidate", b"candidate", "duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "duration", b"duration", "question", b"question", "resume", b"resume", "session_id", b"session_id", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "candidate", b"candidate", "duration", b"duration", "question", b"question", "resume", b"resume", "session_id", b"session_id", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

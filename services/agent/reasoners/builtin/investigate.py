@@ -31,7 +31,9 @@ class Investigate:
         causes = root_causes(records)
         wanted = self._once(confirming_requests(causes, records, refresh=False))
         if wanted:
-            raised = tuple(Hypothesis(cause.kind, cause.confidence, f"found on {cause.name}") for cause in causes)
+            raised = tuple(
+                Hypothesis(cause.kind, cause.confidence, f"found on {cause.name}", cause.name) for cause in causes
+            )
             return CallTools(wanted, hypotheses=raised)
         draft = conclude(inquiry)
         unproved = [cause for cause in settle(draft, records) if cause.elements and not cause.confirmed]

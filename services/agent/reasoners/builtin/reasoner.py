@@ -19,6 +19,7 @@ class Builtin:
 
     label = LABEL
     tokens = (0, 0)
+    cost = 0.0
 
     def __init__(self) -> None:
         self._work: Investigate | FollowUp | None = None

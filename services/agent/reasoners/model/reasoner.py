@@ -37,6 +37,7 @@ class ModelReasoner:
         self._asked: tuple[ToolCallRequest, ...] = ()
         self._mistakes = 0
         self._tokens = (0, 0)
+        self._cost = 0.0
 
     @property
     def label(self) -> str:
@@ -47,6 +48,11 @@ class ModelReasoner:
     def tokens(self) -> tuple[int, int]:
         """Tokens sent and received so far, as the endpoints count them."""
         return self._tokens
+
+    @property
+    def cost(self) -> float:
+        """What that cost, by the price table."""
+        return self._cost
 
     async def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
         """Ask the model until it makes a move that can be used. Raises ReasonerFailedError."""
