@@ -87,6 +87,15 @@ class Reason(Enum):
         StatusCode.UNAVAILABLE, "The region's shard does not answer. Other regions are not affected; try again.", 2.0
     )
     AGENT_UNAVAILABLE = ErrorSpec(StatusCode.UNAVAILABLE, "The agent service does not answer. Try again.", 2.0)
+    SCENARIO_NOT_FOUND = ErrorSpec(
+        StatusCode.NOT_FOUND, "There is no such scenario among those you may see. `storex judge scenarios` lists them."
+    )
+    RUN_NOT_FOUND = ErrorSpec(StatusCode.NOT_FOUND, "There is no such run among yours. `storex judge runs` lists them.")
+    RUNS_UNAVAILABLE = ErrorSpec(
+        StatusCode.UNAVAILABLE,
+        "The judge cannot keep scenarios and runs now. Check the disk where it keeps its state; its log says more.",
+        10.0,
+    )
     JUDGE_UNAVAILABLE = ErrorSpec(StatusCode.UNAVAILABLE, "The judge service does not answer. Try again.", 2.0)
     NOT_READY = ErrorSpec(StatusCode.UNAVAILABLE, "The service is starting or draining. Try again.", 1.0)
     DATABASE_UNREACHABLE = ErrorSpec(

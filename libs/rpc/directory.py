@@ -24,3 +24,22 @@ class ResourceDirectory(Protocol):
 
     def knows_region(self, region: str) -> bool:
         """Whether there is such a region at all."""
+
+
+class NoResources:
+    """For a server whose own methods name no resource: there is none to look up."""
+
+    def instance(self, name: ResourceName) -> Resource | None:
+        """None."""
+        del name
+        return None
+
+    def within(self, name: ResourceName) -> Sequence[Resource]:
+        """Nothing."""
+        del name
+        return ()
+
+    def knows_region(self, region: str) -> bool:
+        """False."""
+        del region
+        return False

@@ -13,8 +13,12 @@ from services.agent.report.answering import answer_for, unreached
 from services.agent.report.causes.cause import CauseGuide, Facts, Step
 from services.agent.report.causes.registry import guide_for
 from services.agent.report.coverage import checked_items, gather_limits, is_blind, loop_limit, ruled_out
-from services.agent.report.draft import Draft
+from services.agent.report.draft import Draft, Topic
+from services.agent.report.facts.fact import Seen
+from services.agent.report.facts.registry import facts_about
 from services.agent.report.matching import ANY_POSITION, Citation, brought_up_to_date, cite
+from services.agent.report.past import OfThePast, as_past, history_limit
+from services.agent.report.period import Period
 from services.agent.report.verifier import Strike, VerifiedCause, verify
 from services.agent.timestamps import timestamp
 from storex.agent.v1 import report_pb2
@@ -36,13 +40,17 @@ class Circumstances:
     turn: int
     partial: bool = False
     notes: tuple[tuple[str, str], ...] = ()
+    past: Period | None = None
+    """The time that is over and that it is about; None for now."""
+    window_seconds: float = 600.0
+    """How far back the question looks."""
 
 
 def write_report(draft: Draft, records: Records, about: Circumstances) -> report_pb2.Report:
     """Verify the draft against the records and write up what stands. `usage` is left to the caller."""
-    if not draft.on_session:
-        records = records.of_turn(about.turn)
+    records = _rested_on(draft, records, about.turn)
     verified, strikes = _verify_all(draft, records)
+    verified = [as_past(cause) for cause in verified] if about.past is not None else verified
     report = report_pb2.Report(
         target=about.target,
         session_id=about.session_id,
@@ -51,22 +59,53 @@ def write_report(draft: Draft, records: Records, about: Circumstances) -> report
         partial=about.partial,
         struck=[report_pb2.StruckClaim(claim=strike.claim, reason=strike.reason) for strike in strikes],
     )
+    if about.past is not None:
+        report.about_start.CopyFrom(timestamp(about.past.start))
+        report.about_end.CopyFrom(timestamp(about.past.end))
     evidence = _EvidenceList(report)
     steps: list[Step] = []
     for cause in verified:
-        steps += _write_cause(cause, records, report, evidence)
+        steps += _write_cause(cause, records, report, evidence, past=about.past is not None)
+    facts = _write_facts(draft, records, about, report, evidence)
     report.next_steps.extend(_ordered(steps))
     report.ruled_out.extend(ruled_out(records, [cause.cause for cause in verified]))
     report.checked.extend(checked_items(records))
-    report.limits.extend(gather_limits(records, about.target))
-    report.limits.extend(loop_limit(code, text) for code, text in (*draft.notes, *about.notes))
-    if any(TOKEN.fullmatch(entity.value) for cause in report.root_causes for entity in cause.entities):
-        report.limits.append(loop_limit("PRINCIPALS_HIDDEN", _HIDDEN))
-    report.verdict = _verdict(verified, records)
-    report.answer = answer_for(report, draft.aspects, draft.asked_about)
+    _write_limits(draft, records, about, report)
+    report.verdict = report_pb2.VERDICT_UNSPECIFIED if draft.facts_only else _verdict(verified, records)
+    report.answer = answer_for(report, draft, facts)
     if draft.answer:
         report.answer = " ".join((*([] if report.root_causes else unreached(report)), draft.answer))
     return report
+
+
+def _rested_on(draft: Draft, records: Records, turn: int) -> Records:
+    if not draft.on_session:
+        return records.of_turn(turn)
+    turns = {*draft.turns, turn}
+    return Records(record for record in records if record.turn in turns) if draft.turns else records
+
+
+def _write_facts(
+    draft: Draft, records: Records, about: Circumstances, report: report_pb2.Report, evidence: _EvidenceList
+) -> list[tuple[Topic, str]]:
+    """Append what was seen beside the causes; returns each topic's sentences, for the answer."""
+    end = about.past.end if about.past is not None else about.created_at
+    start = about.past.start if about.past is not None else end - about.window_seconds
+    written = []
+    for topic, fact in facts_about(draft.topics, Seen(records, start, end)):
+        positions = sorted({evidence.add(citation, statement) for citation, statement in fact.cited})
+        report.facts.add(text=fact.text, evidence_refs=positions)
+        written.append((topic, fact.text))
+    return written
+
+
+def _write_limits(draft: Draft, records: Records, about: Circumstances, report: report_pb2.Report) -> None:
+    report.limits.extend(gather_limits(records, about.target, checks=about.past is None))
+    if about.past is not None and not draft.facts_only:
+        report.limits.append(history_limit())
+    report.limits.extend(loop_limit(code, text) for code, text in (*draft.notes, *about.notes))
+    if any(TOKEN.fullmatch(entity.value) for cause in report.root_causes for entity in cause.entities):
+        report.limits.append(loop_limit("PRINCIPALS_HIDDEN", _HIDDEN))
 
 
 def settle(draft: Draft, records: Records) -> list[VerifiedCause]:
@@ -127,11 +166,11 @@ class _EvidenceList:
 
 
 def _write_cause(
-    verified: VerifiedCause, records: Records, report: report_pb2.Report, evidence: _EvidenceList
+    verified: VerifiedCause, records: Records, report: report_pb2.Report, evidence: _EvidenceList, *, past: bool = False
 ) -> list[Step]:
     """Append one cause with its chain and evidence; returns its next steps."""
     cause = verified.cause
-    guide = guide_for(cause.kind)
+    guide: CauseGuide = OfThePast(guide_for(cause.kind)) if past else guide_for(cause.kind)
     citations = _all_citations(verified, guide, records)
     statements = {(entry.tool, entry.pattern): entry.statement for entry in guide.supporting}
     refs: dict[str, list[int]] = {}
@@ -165,7 +204,12 @@ def _write_consequences(verified: VerifiedCause, report: report_pb2.Report, evid
         citation = cite(record, f"health.findings[{position}].summary", "")
         if other.id in finding.explains and citation is not None:
             position_in_report = evidence.add(citation, "What the shard's detectors found as a consequence.")
-            report.causal_chain.add(text=f"This explains: {other.summary}", evidence_refs=[position_in_report])
+            report.causal_chain.add(
+                text=f"This explains: {other.summary}",
+                evidence_refs=[position_in_report],
+                cause=finding.kind,
+                effect=other.kind,
+            )
 
 
 def _all_citations(verified: VerifiedCause, guide: CauseGuide, records: Records) -> list[Citation]:

@@ -151,8 +151,14 @@ class CausalLink(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     EVIDENCE_REFS_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """What happens, in a sentence."""
+    cause: _builtins.str
+    """The catalogue id of what brings something about, where this link ties two findings; else empty."""
+    effect: _builtins.str
+    """The catalogue id of what it brings about, where this link ties two findings; else empty."""
     @_builtins.property
     def evidence_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Positions in the report's `evidence`, from 0."""
@@ -162,10 +168,12 @@ class CausalLink(_message.Message):
         *,
         text: _builtins.str = ...,
         evidence_refs: _abc.Iterable[_builtins.int] | None = ...,
+        cause: _builtins.str = ...,
+        effect: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence_refs", b"evidence_refs", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "effect", b"effect", "evidence_refs", b"evidence_refs", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -130,8 +130,11 @@ class ListScenariosResponse(_message.Message):
 
     SCENARIOS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    UNDECIDED_COUNT_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty on the last page."""
+    undecided_count: _builtins.int
+    """How many are left out because their region does not answer now, so that nobody can say who may see them."""
     @_builtins.property
     def scenarios(self) -> _containers.RepeatedCompositeFieldContainer[_scenario_pb2.Scenario]:
         """The scenarios, by id."""
@@ -141,10 +144,11 @@ class ListScenariosResponse(_message.Message):
         *,
         scenarios: _abc.Iterable[_scenario_pb2.Scenario] | None = ...,
         next_page_token: _builtins.str = ...,
+        undecided_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "scenarios", b"scenarios"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "scenarios", b"scenarios", "undecided_count", b"undecided_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

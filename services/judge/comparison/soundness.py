@@ -1,0 +1,58 @@
+"""Whether two runs can be compared at all: an empty, short, broken or mostly uncaptured run proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_HARNESS_ERROR, Run
+
+MOSTLY_NOT_CAPTURED = 0.2
+"""Largest share of tool calls that worlds may leave unanswered."""
+LEAST_REPEATS = 3
+"""Repeats that a candidate needs whose answers differ from one time to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The two runs by the words that people know them by."""
+
+    baseline: Run
+    candidate: Run
+
+    def __iter__(self) -> Iterator[tuple[str, Run]]:
+        return iter((("The baseline", self.baseline), ("The candidate", self.candidate)))
+
+
+def unsound(sides: Sides) -> list[str]:
+    """What keeps the runs from being compared, in sentences; empty where they can be."""
+    problems = [problem for side, run in sides for problem in _of_run(side, run)]
+    if set(sides.baseline.scenario_ids) != set(sides.candidate.scenario_ids):
+        problems.append("The runs went through different scenarios. Run both over the same ones.")
+    return problems
+
+
+def _of_run(side: str, run: Run) -> Iterator[str]:
+    if not run.planned or not run.outcomes:
+        yield f"{side}'s run is empty: nothing was replayed."
+        return
+    if len(run.outcomes) < run.planned:
+        yield (
+            f"{side}'s run is short: {len(run.outcomes)} of {run.planned} replays are there. "
+            f"Go on with it by its run id, {run.run_id}."
+        )
+    broken = [outcome for outcome in run.outcomes if outcome.status == OUTCOME_STATUS_HARNESS_ERROR]
+    if broken:
+        yield (
+            f"{side}'s run has {len(broken)} harness errors, which say nothing about the candidate: "
+            f"{broken[0].problem} Mend the cause, then go on with run {run.run_id}: they are tried again."
+        )
+    calls = sum(outcome.tool_calls for outcome in run.outcomes)
+    missed = sum(outcome.not_captured for outcome in run.outcomes)
+    if calls == 0 and not broken:
+        yield f"{side} made no tool call: it cannot have looked at anything."
+    elif calls and missed / calls > MOSTLY_NOT_CAPTURED:
+        yield (
+            f"{side} asked for what the worlds do not hold in {missed} of {calls} tool calls. "
+            "Capture new worlds with the present version, then run both again."
+        )

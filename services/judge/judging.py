@@ -1,0 +1,132 @@
+"""What the judge's methods do, for one person at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from libs.core.clock import Clock
+from libs.core.errors import Reason, StorexError
+from libs.core.ids import new_id
+from services.judge.comparison.compare import compare
+from services.judge.reach import Reach
+from services.judge.running import carry_on
+from services.judge.store import JudgeStore
+from services.judge.truth import checked
+from services.judge.worlds import Visible, visible
+from storex.judge.v1.comparison_pb2 import Comparison
+from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run, RunCandidateRequest, RunCandidateResponse
+from storex.judge.v1.scenario_pb2 import Scenario
+
+MOST_REPEATS, MOST_PARALLEL, PARALLEL = 50, 16, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Who evaluates, and what they can reach."""
+
+    owner: str
+    reach: Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Keeps scenarios and runs, and never shows a scenario whose world the evaluator may not read."""
+
+    store: JudgeStore
+    clock: Clock
+
+    async def put(self, scenario: Scenario, evaluator: Evaluator) -> Scenario:
+        """Keep a scenario. Raises StorexError REQUEST_INVALID, NAME_INVALID, or RESOURCE_NOT_FOUND for its world."""
+        kept = checked(scenario)
+        await self._must_be_visible([kept], evaluator)
+        same_id = [known for known in await self.store.scenarios() if known.scenario_id == kept.scenario_id]
+        await self._must_be_visible(same_id, evaluator)
+        await self.store.put_scenario(kept)
+        return kept
+
+    async def scenarios(self, evaluator: Evaluator) -> Visible:
+        """The scenarios that the evaluator may see, with their truth."""
+        return await visible(await self.store.scenarios(), evaluator.reach)
+
+    async def run(
+        self, request: RunCandidateRequest, evaluator: Evaluator
+    ) -> AsyncGenerator[RunCandidateResponse, None]:
+        """Begin or go on with a run. Raises StorexError REQUEST_INVALID, SCENARIO_NOT_FOUND or RUN_NOT_FOUND."""
+        parallel = _within("parallel", request.parallel, MOST_PARALLEL) or PARALLEL
+        seen = {scenario.scenario_id: scenario for scenario in (await self.scenarios(evaluator)).scenarios}
+        if request.run_id:
+            if request.HasField("candidate") or request.scenario_ids or request.repeats:
+                raise _invalid("run_id", "a run goes on with what it began with; give only the run id")
+            run = await self.store.run(request.run_id, evaluator.owner)
+        else:
+            run = await self._begin(request, seen, evaluator)
+        yield RunCandidateResponse(run=_head(run))
+        async with aclosing(carry_on(run, seen, evaluator.reach, self.store, parallel)) as outcomes:
+            async for outcome in outcomes:
+                run.done += outcome.status == OUTCOME_STATUS_SCORED
+                yield RunCandidateResponse(run=_head(run), outcome=_told(outcome))
+
+    async def get(self, run_id: str, evaluator: Evaluator) -> Run:
+        """A run with the outcomes of scenarios that may be seen now. Raises StorexError RUN_NOT_FOUND."""
+        run = await self.store.run(run_id, evaluator.owner)
+        seen = {scenario.scenario_id for scenario in (await self.scenarios(evaluator)).scenarios}
+        shown = [outcome for outcome in run.outcomes if outcome.scenario_id in seen]
+        del run.outcomes[:]
+        run.outcomes.extend(shown)
+        return run
+
+    async def compare(self, baseline: str, candidate: str, evaluator: Evaluator) -> Comparison:
+        """Two runs side by side. Raises StorexError RUN_NOT_FOUND."""
+        return compare(await self.get(baseline, evaluator), await self.get(candidate, evaluator))
+
+    async def _begin(self, request: RunCandidateRequest, seen: dict[str, Scenario], evaluator: Evaluator) -> Run:
+        wanted = list(dict.fromkeys(request.scenario_ids)) or sorted(seen)
+        if any(scenario_id not in seen for scenario_id in wanted) or not wanted:
+            raise StorexError(Reason.SCENARIO_NOT_FOUND)
+        repeats = _within("repeats", request.repeats, MOST_REPEATS) or 1
+        run = Run(
+            run_id=new_id("run"),
+            candidate=request.candidate,
+            scenario_ids=wanted,
+            repeats=repeats,
+            planned=len(wanted) * repeats,
+        )
+        run.created_at.FromNanoseconds(int(self.clock.now() * 1e9))
+        await self.store.begin(run, evaluator.owner)
+        return run
+
+    async def _must_be_visible(self, scenarios: Sequence[Scenario], evaluator: Evaluator) -> None:
+        found = await visible(scenarios, evaluator.reach)
+        if found.undecided:
+            raise StorexError(Reason.SHARD_UNAVAILABLE)
+        if len(found.scenarios) < len(scenarios):
+            raise StorexError(Reason.RESOURCE_NOT_FOUND)
+
+
+def _within(field: str, value: int, most: int) -> int:
+    if not 0 <= value <= most:
+        raise _invalid(field, f"it must be from 0 to {most}")
+    return value
+
+
+def _invalid(field: str, problem: str) -> StorexError:
+    return StorexError(Reason.REQUEST_INVALID, field=field, problem=problem)
+
+
+def _head(run: Run) -> Run:
+    """The run without its outcomes."""
+    head = Run()
+    head.CopyFrom(run)
+    del head.outcomes[:]
+    return head
+
+
+def _told(outcome: Outcome) -> Outcome:
+    """The outcome as progress shows it: `GetRun` has the rest."""
+    told = Outcome()
+    told.CopyFrom(outcome)
+    told.ClearField("report")
+    told.ClearField("transcript")
+    return told

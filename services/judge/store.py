@@ -1,0 +1,123 @@
+"""Scenarios, runs and outcomes in one SQLite file. What has been answered for is on the disk before the answer goes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from libs.core.errors import Reason, StorexError
+from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run
+from storex.judge.v1.scenario_pb2 import Scenario
+
+T = TypeVar("T")
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE scenarios (scenario_id TEXT PRIMARY KEY, body BLOB NOT NULL);
+    CREATE TABLE runs (run_id TEXT PRIMARY KEY, owner TEXT NOT NULL, created_at REAL NOT NULL, body BLOB NOT NULL);
+    CREATE INDEX runs_by_owner ON runs (owner, created_at);
+    CREATE TABLE outcomes (
+        run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, scenario_id TEXT NOT NULL, repeat INTEGER NOT NULL,
+        scored INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, scenario_id, repeat));
+    """,
+)
+
+
+class JudgeStore:
+    """The judge's file; all statements run in one thread of its own, never on the event loop."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file, readable by its owner only, and bring it up to date. Raises OSError."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge-store")
+        self._connection = self._executor.submit(_open, path).result()
+
+    async def close(self) -> None:
+        """Close the file once what is under way is done."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._connection.close)
+        self._executor.shutdown()
+
+    async def put_scenario(self, scenario: Scenario) -> None:
+        """Add a scenario, or replace the one of its id."""
+        row = (scenario.scenario_id, scenario.SerializeToString())
+        await self._run(lambda db: db.execute("INSERT OR REPLACE INTO scenarios VALUES (?, ?)", row))
+
+    async def scenarios(self) -> list[Scenario]:
+        """Every scenario with its truth, by id."""
+        query = "SELECT body FROM scenarios ORDER BY scenario_id"
+        return [Scenario.FromString(body) for (body,) in await self._run(lambda db: db.execute(query).fetchall())]
+
+    async def begin(self, run: Run, owner: str) -> None:
+        """Keep a new run."""
+        row = (run.run_id, owner, run.created_at.ToNanoseconds() / 1e9, run.SerializeToString())
+        await self._run(lambda db: db.execute("INSERT INTO runs VALUES (?, ?, ?, ?)", row))
+
+    async def run(self, run_id: str, owner: str) -> Run:
+        """One of the owner's runs with its outcomes. Raises StorexError RUN_NOT_FOUND."""
+        query = "SELECT body FROM runs WHERE run_id = ? AND owner = ?"
+        row = await self._run(lambda db: db.execute(query, (run_id, owner)).fetchone())
+        if row is None:
+            raise StorexError(Reason.RUN_NOT_FOUND)
+        query = "SELECT body FROM outcomes WHERE run_id = ? ORDER BY scenario_id, repeat"
+        bodies = await self._run(lambda db: db.execute(query, (run_id,)).fetchall())
+        run = Run.FromString(row[0])
+        run.outcomes.extend(Outcome.FromString(body) for (body,) in bodies)
+        run.done = sum(outcome.status == OUTCOME_STATUS_SCORED for outcome in run.outcomes)
+        return run
+
+    async def runs(self, owner: str) -> list[Run]:
+        """The owner's runs, newest first, without outcomes."""
+        query = (
+            "SELECT body, (SELECT COUNT(*) FROM outcomes WHERE outcomes.run_id = runs.run_id AND scored) "
+            "FROM runs WHERE owner = ? ORDER BY created_at DESC, run_id"
+        )
+        rows = await self._run(lambda db: db.execute(query, (owner,)).fetchall())
+        return [_with_done(Run.FromString(body), done) for body, done in rows]
+
+    async def keep(self, run_id: str, outcome: Outcome) -> None:
+        """Keep an outcome in the place of an earlier failure; a scored one is never replaced."""
+        scored = outcome.status == OUTCOME_STATUS_SCORED
+        row = (run_id, outcome.scenario_id, outcome.repeat, scored, outcome.SerializeToString())
+        insert = (
+            "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+            "SET scored = excluded.scored, body = excluded.body WHERE NOT outcomes.scored"
+        )
+        await self._run(lambda db: db.execute(insert, row))
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run in the store's thread, in one transaction. Raises StorexError RUNS_UNAVAILABLE when the disk fails."""
+
+        def committed() -> T:
+            try:
+                with self._connection:
+                    return work(self._connection)
+            except sqlite3.Error as error:
+                raise StorexError(Reason.RUNS_UNAVAILABLE, detail=str(error)) from None
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, committed)
+
+
+def _with_done(run: Run, done: int) -> Run:
+    run.done = done
+    return run
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = ON")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    for number, script in _pending(version):
+        db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+    return db
+
+
+def _pending(version: int) -> Iterable[tuple[int, str]]:
+    return ((number, script) for number, script in enumerate(_MIGRATIONS, 1) if number > version)

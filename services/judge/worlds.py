@@ -1,0 +1,54 @@
+"""Whose worlds somebody may read: asked of the coordinator, with their own rights, each time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from libs.core.errors import Reason, StorexError
+from services.judge.reach import Reach
+from storex.judge.v1.scenario_pb2 import Scenario
+from storex.snapshot.v1.snapshot_pb2 import GetSnapshotRequest
+
+AT_ONCE = 16
+_HIDDEN = (Reason.RESOURCE_NOT_FOUND, Reason.RPC_NOT_PERMITTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """The scenarios that somebody may see, and how many nobody can decide about now."""
+
+    scenarios: tuple[Scenario, ...]
+    undecided: int
+
+
+async def visible(scenarios: Sequence[Scenario], reach: Reach) -> Visible:
+    """The scenarios whose worlds can be read; a world that is gone is like one that may not be read."""
+    readable = await _readable({scenario.world for scenario in scenarios}, reach)
+    shown = tuple(scenario for scenario in scenarios if readable[scenario.world])
+    return Visible(shown, sum(readable[scenario.world] is None for scenario in scenarios))
+
+
+async def _readable(worlds: Iterable[str], reach: Reach) -> dict[str, bool | None]:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(world: str) -> bool | None:
+        async with gate:
+            return await _may_read(world, reach)
+
+    names = sorted(worlds)
+    return dict(zip(names, await asyncio.gather(*map(ask, names)), strict=True))
+
+
+async def _may_read(world: str, reach: Reach) -> bool | None:
+    """None where the world's region does not answer. Raises StorexError for what is wrong with the call itself."""
+    try:
+        await reach.call(reach.snapshots.GetSnapshot, GetSnapshotRequest(name=world))
+    except StorexError as error:
+        if error.reason in _HIDDEN:
+            return False
+        if error.reason in (Reason.SHARD_UNAVAILABLE, Reason.NOT_READY):
+            return None
+        raise
+    return True

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from libs.core.errors import Reason, StorexError
+from services.judge.truth import checked
+from storex.judge.v1.scenario_pb2 import Scenario
+from tests.unit.judge.reports import truth
+
+WORLD = "regions/eu-west-1/instances/orders-1/snapshots/snp-1"
+
+
+def scenario(**fields: object) -> Scenario:
+    given = {"scenario_id": "s-1", "world": WORLD, "questions": ["why is it slow?"], **fields}
+    return Scenario(**given)  # type: ignore[arg-type]
+
+
+def test_the_family_is_that_of_the_first_cause_unless_given() -> None:
+    assert checked(scenario(truth=truth({"lock.row_blocker": ()}))).family == "lock"
+    assert checked(scenario()).family == "healthy"
+    assert checked(scenario(family="night shift")).family == "night shift"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"scenario_id": "no spaces"}, "scenario.scenario_id"),
+        ({"scenario_id": ""}, "scenario.scenario_id"),
+        ({"world": "regions/eu-west-1/instances/orders-1"}, "scenario.world"),
+        ({"questions": []}, "scenario.questions"),
+        ({"questions": ["x", " "]}, "scenario.questions"),
+        ({"truth": truth({"lock.nonsense": ()})}, "scenario.truth"),
+        ({"truth": truth({"lock.row_blocker": [("holder", "variable", "x")]})}, "scenario.truth"),
+    ],
+)
+def test_what_no_report_could_meet_is_refused(fields: dict[str, object], field: str) -> None:
+    with pytest.raises(StorexError) as raised:
+        checked(scenario(**fields))
+    assert raised.value.reason is Reason.REQUEST_INVALID
+    assert raised.value.metadata["field"] == field
+
+
+def test_a_trap_must_not_be_true() -> None:
+    there = truth({"lock.row_blocker": ()})
+    there.traps.append("lock.row_blocker")
+    with pytest.raises(StorexError):
+        checked(scenario(truth=there))
+
+
+def test_a_world_is_a_name() -> None:
+    with pytest.raises(StorexError) as raised:
+        checked(scenario(world="/etc/passwd"))
+    assert raised.value.reason is Reason.NAME_INVALID
