@@ -52,7 +52,8 @@ def _counted(grown: Growth, writes: Writes) -> tuple[int, int]:
     """
     attempts = int(sum(grown.of(*statements) for statements in _COUNTED.values()))
     if any(grown.knows(name) for name in _REFUSALS):
-        return attempts, min(attempts, int(grown.of(*_REFUSALS)))
+        refused = int(grown.of(*_REFUSALS))
+        return attempts + refused, refused  # a statement that is refused so early is not counted as one
     if writes.seconds:
         return attempts, min(attempts, sum(one.failed for one in writes.work))
     unchanged = sum(

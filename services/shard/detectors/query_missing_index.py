@@ -60,7 +60,7 @@ def _finding(answer: diagnostics_pb2.ListTopQueriesResponse, place: int, reading
         confidence=0.95 if query.unindexed_calls >= 0.95 * query.calls else 0.8,
         summary=(
             f"A statement on {named_tables(query)} reads {per_call:.0f} rows a call to"
-            f" return or change {results:.1f}, without an index, {query.calls_per_second:.1f} times a second."
+            f" return or change {results:.1f}, without a fitting index, {query.calls_per_second:.1f} times a second."
         ),
         entities=statement_parts(query),
         evidence=statement_evidence(answer, place, *_FIGURES),

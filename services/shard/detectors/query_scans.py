@@ -21,8 +21,12 @@ _SUMS_UP = re.compile(
     r"\b(?:GROUP\s+BY|DISTINCT|OVER\b|WITH\s+ROLLUP|(?:COUNT|SUM|AVG|MIN|MAX|GROUP_CONCAT)\s*\()", re.IGNORECASE
 )
 """How many rows such a statement reads to good purpose does not show in how many it returns."""
-_PICKS_FEW = re.compile(r"(?:[^<>!]=|<=>|\bIN\b|\bLIKE\b)\s*\(?\s*(?:\?|\.\.\.)", re.IGNORECASE)
-"""A comparison with values that is likely to leave few rows, also of a statement that sums them up."""
+_CHANGES = re.compile(r"\s*(?:UPDATE|DELETE)\b", re.IGNORECASE)
+_PICKS_FEW = re.compile(
+    r"(?:[^<>!]=|<=>|\bIN\b|\bLIKE\b)\s*\(?\s*(?:\?|\.\.\.|[A-Z_]+\s*\(\s*(?:\?|\.\.\.))", re.IGNORECASE
+)
+"""A comparison with values, or with what a function makes of them, that is likely to leave few rows, also where a
+statement sums them up."""
 
 
 def lacks_index(query: diagnostics_pb2.QueryStats) -> bool:
@@ -30,11 +34,16 @@ def lacks_index(query: diagnostics_pb2.QueryStats) -> bool:
     results = max(1, query.rows_sent + query.rows_affected)
     return (
         query.load >= LOAD
-        and query.unindexed_calls >= SHARE_WITHOUT_INDEX * query.calls
+        and (query.unindexed_calls >= SHARE_WITHOUT_INDEX * query.calls or _changes(query))
         and query.rows_examined >= ROWS_PER_CALL * query.calls
         and query.rows_examined >= ROWS_PER_RESULT * results
         and looks_for_few_rows(query.statement.digest_text)
     )
+
+
+def _changes(query: diagnostics_pb2.QueryStats) -> bool:
+    """Whether it changes rows that it finds: MySQL does not count such a statement as one without an index."""
+    return _CHANGES.match(query.statement.digest_text) is not None
 
 
 def looks_for_few_rows(digest_text: str) -> bool:

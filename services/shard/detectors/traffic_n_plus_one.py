@@ -6,6 +6,7 @@ while both go up and down. Many small statements that match no list are just man
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -18,16 +19,22 @@ from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
 KIND = "traffic.n_plus_one"
 
-CALLS_PER_SECOND = 50.0
+CALLS_PER_SECOND = 30.0
 SHARE_OF_CALLS = 0.3
 """The small statement is at least this share of all calls."""
 ROWS_OF_AN_ENTRY = 3.0
-"""Rows that a call of the small statement reads at most."""
+"""Rows that a call of the small statement reads at most, for each one that it returns."""
+MOST_CHILDREN = 20.0
+"""Rows that a call of the small statement returns at most: an entry may have some of its own."""
 ENTRIES = 10.0
 """Rows that a call of the list returns at least."""
 FIT = 0.25
-"""How far calls and rows may be apart, over the window and in each interval: a page may be half done."""
+"""How far calls and rows may be apart, over the window and in each interval."""
+HALF_DONE = 4.0
+"""So many pages may be half done at either end of an interval: their rows count in one, their calls in the next."""
 FEWEST_INTERVALS, FEWEST_LISTS = 2, 3
+_NOTHING = (0,) * len(DIGEST_COUNTERS)
+_READS = re.compile(r"\W*(?:SELECT|WITH|EXECUTE)\b", re.IGNORECASE)
 _CALLS, _SENT = DIGEST_COUNTERS.index("calls"), DIGEST_COUNTERS.index("rows_sent")
 _FIGURES = ("calls", "calls_per_second", "rows_examined", "rows_sent", "average_seconds", "load")
 
@@ -53,8 +60,9 @@ def _is_small(query: diagnostics_pb2.QueryStats, all_calls: int) -> bool:
     return (
         query.calls_per_second >= CALLS_PER_SECOND
         and query.calls >= SHARE_OF_CALLS * all_calls
-        and query.rows_examined <= ROWS_OF_AN_ENTRY * query.calls
-        and 0 < query.rows_sent <= query.calls
+        and query.rows_examined <= ROWS_OF_AN_ENTRY * max(query.calls, query.rows_sent)
+        and query.rows_sent <= MOST_CHILDREN * query.calls
+        and _READS.match(query.statement.digest_text) is not None
     )
 
 
@@ -63,16 +71,20 @@ def _list_of(place: int, answer: diagnostics_pb2.ListTopQueriesResponse, reading
     small = answer.queries[place]
     for number, query in enumerate(answer.queries):
         entries = query.rows_sent / max(1, query.calls)
-        if number == place or query.calls < FEWEST_LISTS or entries < ENTRIES or not _fit(small.calls, query.rows_sent):
+        half_done = HALF_DONE * entries
+        if number == place or query.calls < FEWEST_LISTS or entries < ENTRIES:
+            continue
+        if not _fit(small.calls, query.rows_sent, half_done):
             continue
         pieces = list(_intervals(_key(small), _key(query), readings))
-        if len(pieces) >= FEWEST_INTERVALS and all(_fit(calls, rows) for calls, rows in pieces):
+        together = (sum(calls for calls, _ in pieces), sum(rows for _, rows in pieces))
+        if len(pieces) >= FEWEST_INTERVALS and _fit(*together) and all(_fit(*piece, half_done) for piece in pieces):
             return number
     return None
 
 
-def _fit(calls: int, rows: int) -> bool:
-    return abs(calls - rows) <= FIT * max(calls, rows)
+def _fit(calls: int, rows: int, half_done: float = 0.0) -> bool:
+    return abs(calls - rows) <= FIT * max(calls, rows) + half_done
 
 
 def _key(query: diagnostics_pb2.QueryStats) -> DigestKey:
@@ -83,10 +95,8 @@ def _intervals(small: DigestKey, large: DigestKey, readings: Readings) -> Iterat
     """Calls of the one and rows of the other between samples in which either worked, the latest four."""
     samples = list(readings.history.digests)[-5:]
     for before, after in pairwise(samples):
-        if small not in before.counters or large not in before.counters:
-            continue
-        calls = after.counters[small][_CALLS] - before.counters[small][_CALLS]
-        rows = after.counters[large][_SENT] - before.counters[large][_SENT]
+        calls = after.counters.get(small, _NOTHING)[_CALLS] - before.counters.get(small, _NOTHING)[_CALLS]
+        rows = after.counters.get(large, _NOTHING)[_SENT] - before.counters.get(large, _NOTHING)[_SENT]
         if calls > 0 or rows > 0:
             yield calls, rows
 

@@ -160,6 +160,25 @@ def test_statements_that_an_index_would_not_help(changes: dict[str, object]) -> 
     assert not detection.not_checked
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UPDATE lines SET seen = ? WHERE sku = ?",  # MySQL does not say that it used no index
+        "DELETE FROM lines WHERE sku = ?",
+    ],
+)
+def test_a_write_that_reads_far_more_than_it_changes(text: str) -> None:
+    answer = top_queries(rows_sent=0, rows_affected=90, unindexed_calls=0, no_index_used=0)
+    answer.queries[0].statement.digest_text = text
+    assert query_missing_index.detect(readings(list_top_queries=answer)).findings
+
+
+def test_a_count_of_few_rows_by_what_a_function_makes_of_a_value() -> None:
+    answer = top_queries()
+    answer.queries[0].statement.digest_text = "SELECT COUNT(*) FROM lines WHERE sku = CONCAT (...)"
+    assert query_missing_index.detect(readings(list_top_queries=answer)).findings
+
+
 def test_a_statement_that_means_to_read_everything_is_a_scan() -> None:
     answer = top_queries()
     answer.queries[0].statement.digest_text = "SELECT region, SUM(total) FROM lines GROUP BY region"

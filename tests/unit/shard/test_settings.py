@@ -52,7 +52,7 @@ async def test_a_server_that_refuses_writes_says_by_which_variable_and_how_many(
     history = sampled(clock, 10.0, Com_update=100.0, Com_insert=20.0, Handler_update=500.0, error_1290=5.0)
     answer = await get_read_only_state(view_of(source, clock, history), settings_pb2.GetReadOnlyStateRequest())
     assert (answer.variable, answer.read_only, answer.is_replica) == ("read_only", True, False)
-    assert (answer.write_statements, answer.failed_writes, answer.window_seconds) == (50, 40, 10.0)
+    assert (answer.write_statements, answer.failed_writes, answer.window_seconds) == (90, 40, 10.0)
     finding = found(answer, "get_read_only_state", config_read_only)
     assert finding is not None
     assert finding.severity == finding_pb2.SEVERITY_CRITICAL

@@ -194,6 +194,18 @@ def test_a_statement_for_each_row_of_a_list() -> None:
     assert entities(finding)["cause", "statement_digest"] == ["small"]
 
 
+def test_entries_with_children_of_their_own_and_pages_half_done_between_two_samples() -> None:
+    history, answer = page_of_entries((600, 780), (1800, 1650))
+    answer.queries[0].rows_sent = answer.queries[0].rows_examined = 5 * answer.queries[0].calls
+    assert traffic_n_plus_one.detect(readings(history, list_top_queries=answer)).findings
+
+
+def test_changing_each_row_of_a_list_is_no_reading_of_it() -> None:
+    history, answer = page_of_entries((600, 620), (1800, 1750))
+    answer.queries[0].statement.digest_text = "UPDATE lines SET seen = ? WHERE id = ?"
+    assert not traffic_n_plus_one.detect(readings(history, list_top_queries=answer)).findings
+
+
 @pytest.mark.parametrize(
     "pieces",
     [

@@ -41,7 +41,8 @@ def problems(roots: Iterable[Root], truth: Truth) -> list[str]:
     for kind, times in Counter(root.kind for root in roots).items():
         if kind in there and times > there[kind]:
             found.append(f"{kind} was reported {times} times.")
-    return found + [problem for fault in truth.faults for root in roots for problem in _wrongly_named(root, fault)]
+    once = [fault for fault in truth.faults if there[fault.kind] == 1]
+    return found + [problem for fault in once for root in roots for problem in _wrongly_named(root, fault)]
 
 
 def strays(roots: Iterable[Root], truth: Truth) -> list[str]:

@@ -15,7 +15,7 @@ from tests.integration.shard.matrix.foreign.clinic import Clinic, Fault, build
 from tests.integration.shard.matrix.records import record
 from tests.integration.shard.matrix.stage import set_up
 from tests.integration.shard.matrix.test_incidents import BEFORE, FOUND_WITHIN
-from tests.integration.shard.matrix.watching import Sighting, watch
+from tests.integration.shard.matrix.watching import Sighting, seen_late, watch
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -31,7 +31,7 @@ async def observe(folder: Path, binary: EngineBinary, fault: Fault) -> tuple[Sig
             truth: Truth = await asyncio.to_thread(fault.make, clinic)
             watched = await watch(before, truth, FOUND_WITHIN)
         async with stage.shard() as after:
-            return watched, await watch(after, truth, FOUND_WITHIN)
+            return watched, await watch(after, truth, FOUND_WITHIN, *seen_late(truth))
 
 
 @pytest.mark.parametrize("name", FAULTS)

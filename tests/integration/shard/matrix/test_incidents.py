@@ -12,7 +12,7 @@ from libs.lab.incidents import INCIDENTS, Incident
 from libs.lab.truth import HEALTHY
 from tests.integration.shard.matrix.records import record
 from tests.integration.shard.matrix.stage import set_up
-from tests.integration.shard.matrix.watching import Sighting, watch
+from tests.integration.shard.matrix.watching import Sighting, seen_late, watch
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -34,7 +34,7 @@ async def observe(folder: Path, binary: EngineBinary, incident: Incident, primar
             running = await asyncio.to_thread(stage.fleet.inject, incident.id, stage.name)
             watched = await watch(before, running.truth, FOUND_WITHIN)
         async with stage.shard() as after:
-            return watched, await watch(after, running.truth, FOUND_WITHIN)
+            return watched, await watch(after, running.truth, FOUND_WITHIN, *seen_late(running.truth))
 
 
 @pytest.mark.parametrize(("place", "incident"), list(enumerate(CELLS)), ids=[found.id for found in CELLS])

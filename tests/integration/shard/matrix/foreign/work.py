@@ -16,6 +16,7 @@ from libs.lab.server import set_global, status, variable
 from libs.lab.truth import Truth
 from libs.lab.workload import Workload
 from tests.integration.shard.matrix.foreign.clinic import (
+    BEDS,
     DATABASE,
     PATIENTS,
     USER,
@@ -32,9 +33,15 @@ def _enough(clients: Workload, number: int) -> None:
 
 
 def _slow(
-    clinic: Clinic, kind: str, statement: str, *tables: str, connections: int = 4, per_second: float = 25.0
+    clinic: Clinic,
+    kind: str,
+    statement: str,
+    *tables: str,
+    connections: int = 4,
+    per_second: float = 25.0,
+    upto: int = 9_000,
 ) -> Truth:
-    clients = clinic.run("lookup", connections, per_second, statement, among(9_000))
+    clients = clinic.run("lookup", connections, per_second, statement, among(upto))
     _enough(clients, 10)
     return clinic.by_statement(kind, statement, *tables)
 
@@ -61,7 +68,7 @@ def compares_text_with_a_number(clinic: Clinic) -> Truth:
 def joins_without_an_index(clinic: Clinic) -> Truth:
     """A join over a column that has none."""
     statement = "SELECT b.bed_no, v.reason FROM beds b JOIN visits v ON v.bed_label = b.label WHERE b.bed_no = %s"
-    return _slow(clinic, "query.missing_index", statement, "beds", "visits")
+    return _slow(clinic, "query.missing_index", statement, "beds", "visits", upto=BEDS)
 
 
 def sorts_for_a_few(clinic: Clinic) -> Truth:
@@ -154,6 +161,10 @@ def one_by_one(clinic: Clinic) -> Truth:
     return clinic.by_statement("traffic.n_plus_one", each, "ledger")
 
 
+_SOON = 14
+"""So many connections are opened at once, the others one after another."""
+
+
 class _Leak(threading.Thread):
     def __init__(self, clinic: Clinic, program: str, most: int, pause: float) -> None:
         super().__init__(name=program, daemon=True)
@@ -164,7 +175,9 @@ class _Leak(threading.Thread):
 
     def run(self) -> None:
         with suppress(pymysql.Error):
-            while len(self.opened) < self._most and not self._stopping.wait(self._pause):
+            while len(self.opened) < self._most and not self._stopping.wait(
+                self._pause if self.opened[_SOON:] else 0.05
+            ):
                 connection = self._clinic.application.connect(program=self.name, database=DATABASE)
                 self.opened.append(connection)
                 execute(connection, "SELECT 1 FROM beds LIMIT 1")
@@ -179,7 +192,7 @@ class _Leak(threading.Thread):
 
 def two_leak(clinic: Clinic) -> Truth:
     """Two programs leak at the same time."""
-    leaks = [_Leak(clinic, "fax-gateway", 38, 0.15), _Leak(clinic, "label-printer", 32, 0.2)]
+    leaks = [_Leak(clinic, "fax-gateway", 42, 0.5), _Leak(clinic, "label-printer", 38, 0.6)]
     for leak in leaks:
         leak.start()
     wait_until(lambda: all(len(leak.opened) > 12 for leak in leaks), "the leaks")
