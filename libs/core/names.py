@@ -1,4 +1,7 @@
-"""Resource names in the style of AIP-122: `regions/{region}` and `regions/{region}/instances/{instance}`."""
+"""Resource names in the style of AIP-122.
+
+`regions/{region}`, `regions/{region}/instances/{instance}`, and below that `/snapshots/{snapshot}`.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,17 @@ _SEGMENT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ResourceName:
-    """A region (`instance` is None) or an instance; either part may be the wildcard `-`."""
+    """A region (`instance` is None) or an instance; either part may be the wildcard `-`. Or an instance's snapshot."""
 
     region: str
     instance: str | None = None
+    snapshot: str | None = None
 
     def __str__(self) -> str:
-        base = f"regions/{self.region}"
-        return base if self.instance is None else f"{base}/instances/{self.instance}"
+        name = f"regions/{self.region}"
+        if self.instance is not None:
+            name += f"/instances/{self.instance}"
+        return name if self.snapshot is None else f"{name}/snapshots/{self.snapshot}"
 
     @property
     def is_wildcard(self) -> bool:
@@ -34,6 +40,11 @@ class ResourceName:
     def region_name(self) -> ResourceName:
         """The region that it belongs to."""
         return ResourceName(self.region)
+
+    @property
+    def instance_name(self) -> ResourceName:
+        """The instance that it is or belongs to."""
+        return ResourceName(self.region, self.instance)
 
     def covers(self, other: ResourceName) -> bool:
         """Whether `other` is this resource, lies within it, or matches its wildcards."""
@@ -50,8 +61,12 @@ def is_segment(text: str) -> bool:
     return _SEGMENT.fullmatch(text) is not None and ".." not in text
 
 
-def parse_name(text: str, *, wildcards: bool = False) -> ResourceName:
-    """Parse a resource name.
+_SHAPES = (["regions"], ["regions", "instances"])
+_SNAPSHOT = ["regions", "instances", "snapshots"]
+
+
+def parse_name(text: str, *, wildcards: bool = False, snapshots: bool = False) -> ResourceName:
+    """Parse the resource name of a region or an instance, or with `snapshots` that of a snapshot too.
 
     Raises StorexError NAME_INVALID for anything else, and WILDCARD_NOT_ALLOWED for `-` unless `wildcards`.
     """
@@ -59,7 +74,8 @@ def parse_name(text: str, *, wildcards: bool = False) -> ResourceName:
         raise StorexError(Reason.NAME_INVALID)
     parts = text.split("/")
     collections, values = parts[0::2], parts[1::2]
-    if collections not in (["regions"], ["regions", "instances"]) or len(collections) != len(values):
+    known = collections in _SHAPES or (snapshots and collections == _SNAPSHOT)
+    if not known or len(collections) != len(values):
         raise StorexError(Reason.NAME_INVALID)
     for value in values:
         if value == WILDCARD:

@@ -204,6 +204,7 @@ class LabFleet:
                 "domain": domain,
                 "cloud": cloud,
                 "environment": "prod",
+                "lab": True,
                 "instances": {
                     short_name: _entry(instance)
                     for short_name, instance in self.instances.items()

@@ -12,12 +12,14 @@ from storex.common.v1 import options_pb2
 from storex.diagnostics.v1 import diagnostics_pb2
 from storex.fleet.v1 import fleet_pb2
 from storex.history.v1 import history_pb2
+from storex.snapshot.v1 import snapshot_pb2
 
 CONTRACTS: tuple[FileDescriptor, ...] = (
     fleet_pb2.DESCRIPTOR,
     diagnostics_pb2.DESCRIPTOR,
     history_pb2.DESCRIPTOR,
     agent_pb2.DESCRIPTOR,
+    snapshot_pb2.DESCRIPTOR,
 )
 """The files whose services policy knows; a new area is one more entry."""
 

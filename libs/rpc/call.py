@@ -18,6 +18,8 @@ ACTOR = "x-storex-actor"
 RELAY = "x-storex-relay"
 REQUEST_ID = "x-request-id"
 TRACEPARENT = "traceparent"
+SNAPSHOT = "x-storex-snapshot"
+"""Names the snapshot that a call is to be answered from; whoever makes calls because of it passes it on."""
 
 Metadata = tuple[tuple[str, str], ...]
 """Metadata to send with a call."""
@@ -66,6 +68,8 @@ class CallContext:
     """The name in the request of a region-scoped method, as it was authorised."""
     resources: tuple[Resource, ...] = ()
     """The resources that the name covers and policy allows; handlers of lists and streams show no others."""
+    snapshot: ResourceName | None = None
+    """The snapshot that the call is to be answered from, as it was authorised; None for the live fleet."""
     decision: DecisionLike | None = None
     """The decision on the first of them; None where the method names no resource."""
     policy_version: str = ""
@@ -101,4 +105,5 @@ def outgoing_metadata(*, authorization: str, actor: str = "", relay: str = "") -
         metadata.append((REQUEST_ID, call.request_id))
         if call.traceparent:
             metadata.append((TRACEPARENT, call.traceparent))
+        metadata += [(SNAPSHOT, name) for name in call.metadata.get(SNAPSHOT, ())]
     return tuple(metadata)

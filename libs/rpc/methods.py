@@ -14,6 +14,7 @@ from storex.common.v1 import error_pb2, options_pb2
 from storex.diagnostics.v1 import diagnostics_pb2
 from storex.fleet.v1 import fleet_pb2
 from storex.history.v1 import history_pb2
+from storex.snapshot.v1 import snapshot_pb2
 
 REGION_ERROR_FIELD = 15
 """Number of the field `region_error` in every streamed response of a method that takes wildcards."""
@@ -35,6 +36,11 @@ class MethodInfo:
     server_streaming: bool
     wildcards: bool
     """Whether its name may hold `-`: a stream of a region-scoped method that can carry a region's error."""
+
+    @property
+    def of_snapshots(self) -> bool:
+        """Whether its name may be that of a snapshot."""
+        return self.service.startswith("storex.snapshot.")
 
     @property
     def service(self) -> str:
@@ -105,5 +111,6 @@ METHODS = MethodTable.from_descriptors(
     diagnostics_pb2.DESCRIPTOR,
     history_pb2.DESCRIPTOR,
     agent_pb2.DESCRIPTOR,
+    snapshot_pb2.DESCRIPTOR,
 )
 """Every method of Storex. A new service is one more line here."""

@@ -9,7 +9,7 @@ from libs.core.names import ResourceName, parse_name
 from storex.common.v1 import routing_pb2
 
 
-def read_name(request: bytes, *, wildcards: bool) -> ResourceName:
+def read_name(request: bytes, *, wildcards: bool, snapshots: bool = False) -> ResourceName:
     """The resource name of an encoded request.
 
     A request that is not the canonical encoding of one name and other fields is refused: with two names in it, the
@@ -24,4 +24,4 @@ def read_name(request: bytes, *, wildcards: bool) -> ResourceName:
     # shorter encoding, as does a length that is padded or a name that is present and empty.
     if routing.ByteSize() != len(request):
         raise StorexError(Reason.REQUEST_MALFORMED, detail="not one canonical name")
-    return parse_name(routing.name, wildcards=wildcards)
+    return parse_name(routing.name, wildcards=wildcards, snapshots=snapshots)

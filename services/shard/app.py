@@ -29,9 +29,15 @@ from services.shard.inventory import InventoryWatch
 from services.shard.servicer import DiagnosticsServicer, FleetServicer
 from services.shard.stores.archive import Archive
 from services.shard.stores.sqlite import open_sqlite
+from services.shard.worlds.interceptor import ReplayInterceptor
+from services.shard.worlds.keys import FileKeys
+from services.shard.worlds.servicer import SnapshotServicer
+from services.shard.worlds.store import WorldStore
+from services.shard.worlds.worlds import Settings, Worlds
 from storex.diagnostics.v1 import diagnostics_pb2, diagnostics_pb2_grpc
 from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
 from storex.history.v1 import history_pb2, history_pb2_grpc
+from storex.snapshot.v1 import snapshot_pb2, snapshot_pb2_grpc
 
 DRAIN_SECONDS = 3.0
 
@@ -49,10 +55,12 @@ class App(Lifecycle):
         rules: Rules,
         instances: Instances,
         archive: Archive,
+        worlds: Worlds,
         registry: CollectorRegistry,
         tracing: Tracing,
     ) -> None:
         self.server = server
+        self.worlds = worlds
         self.instances = instances
         self.archive = archive
         self._settings = settings
@@ -75,6 +83,8 @@ class App(Lifecycle):
         if isinstance(self._rules, WatchedFile):
             run_in_background(stack, self._rules.watch)
         run_in_background(stack, InventoryWatch(process.config.path, region.name, self.instances).run)
+        stack.push_async_callback(self.worlds.close)
+        run_in_background(stack, self.worlds.run)
         await self.server.start()
         stack.push_async_callback(self.server.stop, DRAIN_SECONDS)
         await self.server.set_serving(True)
@@ -97,6 +107,17 @@ def _archive(settings: ShardSettings, clock: Clock) -> Archive:
     return Archive(lambda: open_sqlite(path), clock)
 
 
+def _worlds(settings: ShardSettings, instances: Instances, clock: Clock) -> Worlds:
+    folder = settings.process.config.state_dir / "shards" / settings.region.name
+    keys = FileKeys(folder / "snapshots.keys", clock)
+
+    def in_force() -> Settings:
+        region = instances.region
+        return Settings(region.snapshots, region.lab)
+
+    return Worlds(WorldStore(folder / "snapshots"), keys, in_force, clock)
+
+
 def build(settings: ShardSettings) -> App:
     """Wire a shard. Raises PolicyError, ConfigError or TokenKeyError; call it on the event loop."""
     config = settings.process.config
@@ -107,6 +128,7 @@ def build(settings: ShardSettings) -> App:
     in_force = {"policy": policy.in_force, "egress": lambda: (rules.version, int(bool(rules.problem)))}
     show_in_force(registry, in_force)
     instances = Instances(clock, archive)
+    worlds = _worlds(settings, instances, clock)
     deps = InterceptorDeps(
         verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE),
         policy=policy,
@@ -116,14 +138,21 @@ def build(settings: ShardSettings) -> App:
         registry=registry,
     )
     # Innermost, next to the handlers: nothing that they return or raise gets past it.
-    chain: list[grpc.aio.ServerInterceptor] = [*server_interceptors(deps), _egress(settings, policy, rules)]
+    chain: list[grpc.aio.ServerInterceptor] = [
+        *server_interceptors(deps),
+        # Around the egress step: it decides what is looked at, and hands out nothing itself.
+        ReplayInterceptor(worlds, registry),
+        _egress(settings, policy, rules),
+    ]
     services = [
         diagnostics_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"].full_name,
         fleet_pb2.DESCRIPTOR.services_by_name["FleetService"].full_name,
         history_pb2.DESCRIPTOR.services_by_name["HistoryService"].full_name,
+        snapshot_pb2.DESCRIPTOR.services_by_name["SnapshotService"].full_name,
     ]
     server = RpcServer(ServerSettings(settings.process.listen), chain, services)
     diagnostics_pb2_grpc.add_DiagnosticsServiceServicer_to_server(DiagnosticsServicer(instances), server.grpc)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetServicer(instances), server.grpc)
     history_pb2_grpc.add_HistoryServiceServicer_to_server(HistoryServicer(instances), server.grpc)
-    return App(settings, server, policy, rules, instances, archive, registry, tracing)
+    snapshot_pb2_grpc.add_SnapshotServiceServicer_to_server(SnapshotServicer(worlds, instances), server.grpc)
+    return App(settings, server, policy, rules, instances, archive, worlds, registry, tracing)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from libs.config import RegionConfig
-from services.shard.instances import Instance
+from services.shard.instances import Instance, Served
 from services.shard.view import timestamp
 from storex.fleet.v1 import fleet_pb2
 
 
-def describe(region: RegionConfig, instance: Instance) -> fleet_pb2.Instance:
+def describe(region: RegionConfig, instance: Served) -> fleet_pb2.Instance:
     """The instance; without a call to the server."""
+    if not isinstance(instance, Instance):
+        return instance.described()
     seen = instance.sampler.seen
     capabilities = instance.view.source.capabilities
     described = fleet_pb2.Instance(

@@ -58,10 +58,11 @@ async def assess(
 ) -> diagnostics_pb2.InstanceHealth:
     """Everything the detectors find; a server that does not answer is a limit, and its checks say so."""
     began, began_at = view.clock.now(), view.clock.monotonic()
-    readings = await _read(view, _tools(detectors), None)
+    earlier = None if view.earlier is None else await _read(view.earlier, _tools(detectors), None)
+    readings = await _read(view, _tools(detectors), earlier)
     detections = {detector.kind: _detect(detector, readings) for detector in detectors}
     while (pause := max((found.look_again for found in detections.values()), default=0.0)) > 0.0:
-        if view.clock.monotonic() + pause - began_at > LONGEST_LOOK:
+        if view.snapshot or view.clock.monotonic() + pause - began_at > LONGEST_LOOK:
             break
         await asyncio.sleep(pause)
         undecided = [detector for detector in detectors if detections[detector.kind].look_again]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from libs.config import InstanceConfig, RegionConfig
 from libs.core.clock import Clock
@@ -20,6 +20,7 @@ from services.shard.sampler.watcher import Watcher
 from services.shard.statement_texts import StatementTexts
 from services.shard.stores.archive import Archive
 from services.shard.view import InstanceView
+from services.shard.worlds.replay import Stage, current_replay
 
 
 class Instance:
@@ -38,6 +39,11 @@ class Instance:
         if self.recorder is not None:
             self._work.append(asyncio.create_task(Watcher(source, self.recorder, clock).run()))
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels, as the inventory has them now."""
+        return self.config.labels
+
     async def close(self) -> None:
         """Stop sampling and end the sessions."""
         for task in self._work:
@@ -49,6 +55,10 @@ class Instance:
         """Read anew each time, so that a rotated password works at once. Raises ConfigError."""
         config = self.config
         return Login(config.host, config.port, config.user, config.password(), config.tls)
+
+
+Served = Instance | Stage
+"""An instance as handlers see it: a live one, or a recorded one in its place."""
 
 
 class Instances:
@@ -92,8 +102,27 @@ class Instances:
         """The instance of that name."""
         return self._instances.get(name.instance or "") if name.region == self.region.name else None
 
+    def all(self) -> list[Instance]:
+        """Every instance, in order of name."""
+        return [found for _, found in sorted(self._instances.items())]
+
+    def served(self, name: str) -> Served:
+        """The instance of that resource name, as this call is to see it: recorded, where it names a snapshot.
+
+        Raises StorexError RESOURCE_NOT_FOUND, NAME_INVALID, NOT_CAPTURED.
+        """
+        replay = current_replay()
+        return self.named(name) if replay is None else replay.get(parse_name(name))
+
+    def covered(self, resources: Sequence[Resource]) -> list[Served]:
+        """Those of the resources that there are, as this call is to see them: of a snapshot those that it holds."""
+        replay = current_replay()
+        if replay is None:
+            return [found for resource in resources if (found := self.get(resource.name)) is not None]
+        return [replay.get(resource.name) for resource in resources if resource.name in replay.names]
+
     def named(self, name: str) -> Instance:
-        """The instance of that resource name. Raises StorexError RESOURCE_NOT_FOUND, NAME_INVALID."""
+        """The live instance of that resource name. Raises StorexError RESOURCE_NOT_FOUND, NAME_INVALID."""
         found = self.get(parse_name(name))
         if found is None:
             raise StorexError(Reason.RESOURCE_NOT_FOUND)

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from libs.core.errors import Reason, StorexError
-from libs.core.names import parse_name
 from libs.core.paging import page_of
-from libs.core.resources import Resource
 from libs.rpc.interceptors.base import Context, this_call
 from services.shard.collectors.auto_increments import list_auto_increments
 from services.shard.collectors.buffer_pool import get_buffer_pool
@@ -30,7 +28,7 @@ from services.shard.collectors.variable_changes import list_variable_changes
 from services.shard.collectors.variables import list_variables
 from services.shard.fleet import describe
 from services.shard.health import assess
-from services.shard.instances import Instance, Instances
+from services.shard.instances import Instances, Served
 from services.shard.past_health import assess_past, past_or_limit
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import (
@@ -169,25 +167,25 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         self, request: diagnostics_pb2.GetHealthRequest, _context: Context
     ) -> diagnostics_pb2.GetHealthResponse:
         """See the contract."""
-        instance = _named(self._instances, request.name)
+        instance = self._instances.served(request.name)
         if request.HasField("at"):
-            past = await assess_past(instance.view, instance.config.labels, request)
+            past = await assess_past(instance.view, instance.labels, request)
             return diagnostics_pb2.GetHealthResponse(health=past)
-        return diagnostics_pb2.GetHealthResponse(health=await assess(instance.view, instance.config.labels))
+        return diagnostics_pb2.GetHealthResponse(health=await assess(instance.view, instance.labels))
 
     async def StreamHealth(
         self, request: diagnostics_pb2.StreamHealthRequest, _context: Context
     ) -> AsyncIterator[diagnostics_pb2.StreamHealthResponse]:
         """See the contract."""
         wanted = request.labels.items()
-        covered = [found for found in _covered(self._instances) if wanted <= dict(found.config.labels).items()]
+        covered = [found for found in _covered(self._instances) if wanted <= dict(found.labels).items()]
         places = asyncio.Semaphore(ASSESSED_AT_ONCE)
 
-        async def one(instance: Instance) -> diagnostics_pb2.InstanceHealth:
+        async def one(instance: Served) -> diagnostics_pb2.InstanceHealth:
             async with places:
                 if request.HasField("at"):
-                    return await past_or_limit(instance.view, instance.config.labels, request)
-                return await assess(instance.view, instance.config.labels)
+                    return await past_or_limit(instance.view, instance.labels, request)
+                return await assess(instance.view, instance.labels)
 
         tasks = [asyncio.ensure_future(one(instance)) for instance in covered]
         try:
@@ -199,7 +197,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _collect(self, collector: Callable[[InstanceView, Q], Awaitable[A]], request: Q) -> A:
-        return await collector(_named(self._instances, request.name).view, request)
+        return await collector(self._instances.served(request.name).view, request)
 
 
 class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
@@ -218,7 +216,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         self, request: fleet_pb2.GetInstanceRequest, _context: Context
     ) -> fleet_pb2.GetInstanceResponse:
         """See the contract."""
-        instance = _named(self._instances, request.name)
+        instance = self._instances.served(request.name)
         return fleet_pb2.GetInstanceResponse(instance=describe(self._instances.region, instance))
 
     async def ListInstances(
@@ -239,16 +237,6 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             yield fleet_pb2.StreamInstancesResponse(instance=describe(self._instances.region, instance))
 
 
-def _named(instances: Instances, name: str) -> Instance:
-    """The instance of that exact name. Raises StorexError RESOURCE_NOT_FOUND."""
-    found = instances.get(parse_name(name))
-    if found is None:
-        raise StorexError(Reason.RESOURCE_NOT_FOUND)
-    return found
-
-
-def _covered(instances: Instances) -> list[Instance]:
+def _covered(instances: Instances) -> list[Served]:
     """The instances that the call's name covers and policy lets its caller see."""
-    resources: tuple[Resource, ...] = this_call().resources
-    found = (instances.get(resource.name) for resource in resources)
-    return [instance for instance in found if instance is not None]
+    return instances.covered(this_call().resources)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from libs.redaction.sql import normalise
@@ -52,6 +53,25 @@ class StatementTexts:
     def get(self, digest: str) -> KnownStatement | None:
         """The statement of a digest that was met before."""
         return self._by_digest.get(digest)
+
+    def copy(self) -> StatementTexts:
+        """Statements that grow apart from these."""
+        texts = StatementTexts()
+        texts._by_digest, texts._by_text = dict(self._by_digest), dict(self._by_text)
+        return texts
+
+    def known(self) -> tuple[list[KnownStatement], list[str]]:
+        """Every statement, and the digests of those that texts are matched with."""
+        return list(self._by_digest.values()), [known.digest for known in self._by_text.values()]
+
+    @classmethod
+    def of_known(cls, statements: Iterable[KnownStatement], matched: Iterable[str]) -> StatementTexts:
+        """The statements that `known` told."""
+        texts = cls()
+        texts._by_digest = {known.digest: known for known in statements}
+        found = [texts._by_digest[digest] for digest in matched if digest in texts._by_digest]
+        texts._by_text = {_key(known.text): known for known in found}
+        return texts
 
     def of_text(self, sql: str) -> KnownStatement:
         """The statement of a text with literals."""

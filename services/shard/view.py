@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from libs.core.clock import Clock
+from libs.core.errors import StorexError
 from libs.core.names import ResourceName
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.sampler.history import History
 from services.shard.statement_texts import StatementTexts
-from services.shard.stores.archive import Archive
+from services.shard.stores.records import Batch
+from services.shard.stores.store import HistoryStore
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import session_pb2
+
+T = TypeVar("T")
+
+
+class Memory(Protocol):
+    """What outlasts the process, as collectors and history read it: the region's archive, or a recorded part of it."""
+
+    @property
+    def failure(self) -> StorexError | None:
+        """Why nothing can be recorded at the moment."""
+
+    async def ask(self, question: Callable[[HistoryStore], T]) -> T:
+        """What `question` finds in the store. Raises StorexError STORE_UNAVAILABLE."""
+
+    async def record(self, batch: Batch) -> None:
+        """Keep a batch for good. Raises StorexError."""
+
+    def limits(self) -> list[entity_pb2.Limit]:
+        """What was asked for so far and is not in the memory, though an instance had it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +50,12 @@ class InstanceView:
     history: History
     texts: StatementTexts
     clock: Clock
-    archive: Archive | None = None
+    archive: Memory | None = None
     """What outlasts the process; None where nothing does."""
+    snapshot: str = ""
+    """The name of the snapshot that it is recorded in; empty for a live instance."""
+    earlier: InstanceView | None = None
+    """Of a recorded instance, how it was a moment before: what a live one is looked at again for."""
 
     def observation(
         self, began: float, results: ResultSets | None = None, *limits: entity_pb2.Limit
@@ -40,6 +67,7 @@ class InstanceView:
             observed_at=timestamp(began),
             took_seconds=round(max(0.0, self.clock.now() - began), 6),
             limits=[*gaps, *limits],
+            snapshot=self.snapshot,
         )
 
 

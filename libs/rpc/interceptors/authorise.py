@@ -8,10 +8,10 @@ from typing import Protocol
 
 from libs.core.clock import Clock
 from libs.core.errors import Reason, StorexError
-from libs.core.names import WILDCARD, ResourceName
+from libs.core.names import WILDCARD, ResourceName, parse_name
 from libs.core.resources import Resource
 from libs.identity.principal import Caller, Principal
-from libs.rpc.call import CallContext, DecisionLike
+from libs.rpc.call import SNAPSHOT, CallContext, DecisionLike
 from libs.rpc.directory import ResourceDirectory
 from libs.rpc.interceptors.base import CallInterceptor, Incoming
 from libs.rpc.interceptors.lasting import while_it_holds
@@ -20,6 +20,8 @@ from libs.rpc.routing import read_name
 
 RECHECK_SECONDS = 1.0
 """How often the right to a stream is looked at while the stream says nothing."""
+READ_SNAPSHOTS = "snapshot.read"
+"""The permission that a call from a snapshot needs on the snapshot's instance, beside its own."""
 
 
 class Policy(Protocol):
@@ -64,8 +66,9 @@ class Authorise(CallInterceptor):
             raise StorexError(Reason.RPC_NOT_PERMITTED, detail="not declared")
         self._check_method(method, caller)
         if method.scope == SCOPE_REGION:
-            call.name = read_name(incoming.request, wildcards=method.wildcards)
+            call.name = read_name(incoming.request, wildcards=method.wildcards, snapshots=method.of_snapshots)
             call.resources = self._allowed(call, method, caller, call.name)
+        call.snapshot = self._snapshot(call, method, caller)
         if method.server_streaming:
             return while_it_holds(lambda: self._check_again(call, method, caller))
         return nullcontext()
@@ -92,8 +95,34 @@ class Authorise(CallInterceptor):
             if not decision.allowed:
                 raise StorexError(Reason.RPC_NOT_PERMITTED, detail="the right ended during the stream")
             until = min(until, decision.until)
+        if call.snapshot is not None:
+            until = min(until, self._right_to(call.snapshot, caller))
         call.policy_version, call.decided_until = version, until
         return min(until - now, RECHECK_SECONDS)
+
+    def _snapshot(self, call: CallContext, method: MethodInfo, caller: Caller) -> ResourceName | None:
+        """The snapshot that the call names in its metadata, if it does: to read it is a right of its own."""
+        offered = call.metadata.get(SNAPSHOT, ())
+        if not offered:
+            return None
+        name = parse_name(offered[0], snapshots=True) if len(offered) == 1 else None
+        if name is None or name.snapshot is None:
+            raise StorexError(Reason.NAME_INVALID)
+        if method.scope != SCOPE_REGION and not self._directory.knows_region(name.region):
+            return name  # a service without resources of its own: whoever holds the snapshot decides
+        self._right_to(name, caller)
+        if call.name is not None and call.name.region not in (WILDCARD, name.region):
+            raise StorexError(Reason.NOT_CAPTURED, what="another region")
+        return name
+
+    def _right_to(self, snapshot: ResourceName, caller: Caller) -> float:
+        """Until when the caller may read the snapshot. Raises StorexError RESOURCE_NOT_FOUND."""
+        resource = self._directory.instance(snapshot.instance_name)
+        if resource is not None:
+            decision = self._policy.decide(caller.principals, READ_SNAPSHOTS, resource)
+            if decision.allowed:
+                return decision.until
+        raise StorexError(Reason.RESOURCE_NOT_FOUND)
 
     def _check_method(self, method: MethodInfo, caller: Caller) -> None:
         ask = self._policy.permitted_anywhere if method.scope == SCOPE_REGION else self._policy.permitted_global

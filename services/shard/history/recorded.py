@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from libs.core.errors import Reason, StorexError
-from services.shard.stores.archive import Archive
-from services.shard.view import InstanceView
+from services.shard.view import InstanceView, Memory
 from storex.common.v1 import entity_pb2
 
 
-def archive_of(view: InstanceView) -> Archive:
+def archive_of(view: InstanceView) -> Memory:
     """The region's archive. Raises StorexError STORE_UNAVAILABLE where the shard has none."""
     if view.archive is None:
         raise StorexError(Reason.STORE_UNAVAILABLE)
     return view.archive
 
 
-def recording_limits(archive: Archive) -> list[entity_pb2.Limit]:
-    """That nothing is recorded at the moment, if so: what is on record can be read, and ends before now."""
+def recording_limits(archive: Memory) -> list[entity_pb2.Limit]:
+    """That nothing is recorded at the moment, if so: what is on record can be read, and ends before now.
+
+    And of a recorded archive, what of the question was not captured: ask for this last.
+    """
     failure = archive.failure
     if failure is None:
-        return []
+        return archive.limits()
     message, _, remedy = failure.public_message.partition(". ")
-    return [entity_pb2.Limit(source="history", code=failure.reason.name, message=f"{message}.", remedy=remedy)]
+    return [
+        entity_pb2.Limit(source="history", code=failure.reason.name, message=f"{message}.", remedy=remedy),
+        *archive.limits(),
+    ]
 
 
 def rounded(value: float) -> float:

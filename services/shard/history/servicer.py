@@ -22,28 +22,28 @@ class HistoryServicer(history_pb2_grpc.HistoryServiceServicer):
         self, request: history_pb2.ListMetricsRequest, _context: Context
     ) -> history_pb2.ListMetricsResponse:
         """See the contract."""
-        return await list_metrics(self._instances.named(request.name).view, request)
+        return await list_metrics(self._instances.served(request.name).view, request)
 
     async def GetMetricHistory(
         self, request: history_pb2.GetMetricHistoryRequest, _context: Context
     ) -> history_pb2.GetMetricHistoryResponse:
         """See the contract."""
-        return await get_metric_history(self._instances.named(request.name).view, request)
+        return await get_metric_history(self._instances.served(request.name).view, request)
 
     async def GetNormal(
         self, request: history_pb2.GetNormalRequest, _context: Context
     ) -> history_pb2.GetNormalResponse:
         """See the contract."""
-        return await get_normal(self._instances.named(request.name).view, request)
+        return await get_normal(self._instances.served(request.name).view, request)
 
     async def ListChanges(
         self, request: history_pb2.ListChangesRequest, _context: Context
     ) -> history_pb2.ListChangesResponse:
         """See the contract."""
-        return await list_changes(self._instances.named(request.name).view, request)
+        return await list_changes(self._instances.served(request.name).view, request)
 
     async def PostDeployEvent(
         self, request: history_pb2.PostDeployEventRequest, _context: Context
     ) -> history_pb2.PostDeployEventResponse:
         """See the contract."""
-        return await post_deploy_event(self._instances.named(request.name).view, request)
+        return await post_deploy_event(self._instances.served(request.name).view, request)

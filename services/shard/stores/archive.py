@@ -19,6 +19,7 @@ from libs.core.clock import Clock
 from libs.core.errors import Reason, StorexError
 from services.shard.stores.records import Batch
 from services.shard.stores.store import HistoryStore
+from storex.common.v1 import entity_pb2
 
 T = TypeVar("T")
 
@@ -94,6 +95,10 @@ class Archive:
             self._wanted.append((batch, done))
             self._condition.notify()
         await asyncio.wrap_future(done)
+
+    def limits(self) -> list[entity_pb2.Limit]:
+        """See Memory: a live archive lacks nothing that is kept."""
+        return []
 
     async def ask(self, question: Callable[[HistoryStore], T]) -> T:
         """What `question` finds in the store. Raises StorexError STORE_UNAVAILABLE."""

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from services.shard.mysql.statements import DIGEST_COUNTERS
+from services.shard.stores.excerpt import Excerpt, take
 from services.shard.stores.migrations import BOOKKEEPING, MIGRATIONS
 from services.shard.stores.packing import NUMBER_BYTES, pack_values, pack_work, unpack_values, unpack_work
 from services.shard.stores.records import (
@@ -240,6 +241,10 @@ class SqlHistoryStore:
         if not known:
             return None
         return min(oldest for oldest, _ in known) / 1000, max(newest for _, newest in known) / 1000
+
+    def excerpt(self, instance: str, most_bytes: int) -> Excerpt:
+        """See HistoryStore."""
+        return take(self._db, instance, most_bytes)
 
     def instances(self) -> list[str]:
         """See HistoryStore."""

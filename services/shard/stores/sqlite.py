@@ -16,22 +16,26 @@ from pathlib import Path
 from typing import Any
 
 from libs.core.errors import Reason, StorexError
-from services.shard.stores.sql_store import Params, SqlHistoryStore, open_store
+from services.shard.stores.excerpt import Excerpt, put
+from services.shard.stores.sql_store import Params, SqlHistoryStore, migrate, open_store
 
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes the same file: an old shard on its way out."""
 
 
 class SqliteDatabase:
-    """A Database in a file."""
+    """A Database in a file, or without a path in memory."""
 
     table_options = "WITHOUT ROWID"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         with _translated():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._db = sqlite3.connect(
+                path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
 
@@ -76,6 +80,15 @@ class SqliteDatabase:
 def open_sqlite(path: Path) -> SqlHistoryStore:
     """Open or create a store, and bring it up to date. Raises StorexError STORE_FULL or STORE_UNAVAILABLE."""
     return open_store(SqliteDatabase(path))
+
+
+def open_excerpt(instance: str, excerpt: Excerpt) -> SqlHistoryStore:
+    """A store in memory that holds an excerpt, as of an instance of that name. Raises StorexError."""
+    database = SqliteDatabase(None)
+    migrate(database)
+    with database.transaction():
+        put(database, instance, excerpt)
+    return SqlHistoryStore(database)
 
 
 @contextmanager

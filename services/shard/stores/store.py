@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from services.shard.stores.excerpt import Excerpt
 from services.shard.stores.records import (
     Batch,
     Change,
@@ -47,6 +48,9 @@ class HistoryStore(Protocol):
 
     def span(self, instance: str) -> tuple[float, float] | None:
         """The times of the oldest and the newest sample of any tier; None where there is none."""
+
+    def excerpt(self, instance: str, most_bytes: int) -> Excerpt:
+        """What is kept of an instance, to be carried away: the newest of it, as much as fits into so many bytes."""
 
     def instances(self) -> list[str]:
         """The names of all instances that anything is kept of."""
