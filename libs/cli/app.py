@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from libs.cli.commands import ask, changes, demo, diag, down, event, fleet, history, lab, normal, policy, status, up
+from libs.cli.commands import (
+    ask,
+    changes,
+    demo,
+    diag,
+    doctor,
+    down,
+    event,
+    fleet,
+    history,
+    lab,
+    normal,
+    policy,
+    status,
+    up,
+)
 from libs.cli.failures import EXIT_STATUS_HELP
 
 app = typer.Typer(
@@ -23,6 +38,7 @@ app.command("status")(status.status)
 app.command("down")(down.down)
 app.command("fleet")(fleet.fleet)
 app.command("diag")(diag.diag)
+app.command("doctor")(doctor.doctor)
 app.command("history")(history.history)
 app.command("normal")(normal.normal)
 app.command("changes")(changes.changes)

@@ -26,6 +26,7 @@ from services.shard.collectors.top_queries import list_top_queries
 from services.shard.collectors.transactions import list_transactions
 from services.shard.collectors.variable_changes import list_variable_changes
 from services.shard.collectors.variables import list_variables
+from services.shard.collectors.visibility import get_visibility
 from services.shard.fleet import describe
 from services.shard.health import assess
 from services.shard.instances import Instances, Served
@@ -39,6 +40,7 @@ from storex.diagnostics.v1 import (
     innodb_pb2,
     replication_pb2,
     settings_pb2,
+    visibility_pb2,
 )
 from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
 
@@ -162,6 +164,12 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> replication_pb2.GetReplicationResponse:
         """See the contract."""
         return await self._collect(get_replication, request)
+
+    async def GetVisibility(
+        self, request: visibility_pb2.GetVisibilityRequest, _context: Context
+    ) -> visibility_pb2.GetVisibilityResponse:
+        """See the contract."""
+        return await self._collect(get_visibility, request)
 
     async def GetHealth(
         self, request: diagnostics_pb2.GetHealthRequest, _context: Context

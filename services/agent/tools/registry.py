@@ -15,6 +15,7 @@ from services.agent.tools.get_overview import get_overview
 from services.agent.tools.get_purge_state import get_purge_state
 from services.agent.tools.get_read_only_state import get_read_only_state
 from services.agent.tools.get_replication import get_replication
+from services.agent.tools.get_visibility import get_visibility
 from services.agent.tools.list_auto_increments import list_auto_increments
 from services.agent.tools.list_changes import list_changes
 from services.agent.tools.list_instances import list_instances
@@ -50,6 +51,7 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     list_table_limits,
     get_failed_logins,
     get_replication,
+    get_visibility,
     list_instances,
 )
 

@@ -7,6 +7,7 @@ from services.shard.mysql.connection import Row
 from services.shard.mysql.features import Capabilities, Feature
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
+from services.shard.sight.spots import SIGHT_STATEMENTS, blind_spots
 from services.shard.unreachable import limit_of
 from services.shard.view import InstanceView, real, text, whole
 from storex.common.v1 import entity_pb2
@@ -19,10 +20,10 @@ RATE_WINDOW = 10.0
 async def get_overview(
     view: InstanceView, _request: diagnostics_pb2.GetOverviewRequest
 ) -> diagnostics_pb2.GetOverviewResponse:
-    """Read SERVER, GLOBAL_STATUS and REPLICA_STATUS; a server that does not answer is a limit."""
+    """Read SERVER, GLOBAL_STATUS, REPLICA_STATUS and what bounds sight; a server that does not answer is a limit."""
     began = view.clock.now()
     try:
-        results = await view.source.read(Statement.SERVER, Statement.GLOBAL_STATUS, Statement.REPLICA_STATUS)
+        results = await view.source.read(Statement.SERVER, Statement.REPLICA_STATUS, *SIGHT_STATEMENTS)
     except StorexError as error:
         return _unanswered(view, began, error)
     status = {text(row["variable_name"]): row["value"] for row in results.rows(Statement.GLOBAL_STATUS)}
@@ -37,6 +38,7 @@ async def get_overview(
         row_lock_current_waits=whole(status.get("Innodb_row_lock_current_waits")),
         history_list_length=whole(status.get("Innodb_history_list_length")),
         capabilities=_capabilities(results.capabilities),
+        blind_spots=blind_spots(results),
     )
     for row in results.rows(Statement.SERVER)[:1]:
         _add_settings(response, row)

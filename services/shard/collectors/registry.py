@@ -22,6 +22,7 @@ from services.shard.collectors.top_queries import list_top_queries
 from services.shard.collectors.transactions import list_transactions
 from services.shard.collectors.variable_changes import list_variable_changes
 from services.shard.collectors.variables import list_variables
+from services.shard.collectors.visibility import get_visibility
 from services.shard.view import InstanceView
 
 Collector = Callable[[InstanceView, Any], Awaitable[Any]]
@@ -45,4 +46,5 @@ COLLECTORS: dict[str, Collector] = {
     "list_table_limits": list_table_limits,
     "get_failed_logins": get_failed_logins,
     "get_replication": get_replication,
+    "get_visibility": get_visibility,
 }

@@ -48,6 +48,8 @@ class Connection:
 
     def __init__(self, login: Login, limits: SessionLimits) -> None:
         self.login = login
+        self.opened_at = 0.0
+        """When it was, by the clock of whoever opened it."""
         self._limits = limits
         self._limit = 0.0
         self._raw: pymysql.Connection[Any] = _connect(login, limits)

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 CONNECTIONS = 2
 """Sessions with one database at a time."""
+SESSION_SECONDS = 300.0
+"""How long a session is used: servers give a session the global privileges that it began with."""
 QUEUE = 32
 """Calls that may wait for one of them."""
 
@@ -51,6 +53,12 @@ class InstanceExecutor:
         self._idle: list[Connection] = []
         self._pending = 0
         self._tried: Login | None = None
+        self._clock = clock
+        self._renewed_at = clock.monotonic()
+
+    def renew(self) -> None:
+        """Work that begins from now on gets new sessions, with the privileges that the account has by then."""
+        self._renewed_at = self._clock.monotonic()
 
     async def run(self, work: Callable[[Connection], T], *, seconds: float | None = None) -> T:
         """Run `work` on a session, for `seconds` at most (the statement limit unless given).
@@ -111,7 +119,7 @@ class InstanceExecutor:
         except pymysql.MySQLError as error:
             if not (reused and is_lost(error)):
                 raise
-        connection = Connection(login, self._limits)
+        connection = self._open(login)
         with self._sessions:
             self._in_use += 1
         return self._use(connection, work, claim, seconds)
@@ -132,8 +140,8 @@ class InstanceExecutor:
 
     def _take(self, login: Login) -> tuple[Connection, bool]:
         with self._sessions:
-            stale = [connection for connection in self._idle if connection.login != login]
-            self._idle = [connection for connection in self._idle if connection.login == login]
+            stale = [connection for connection in self._idle if not self._is_usable(connection, login)]
+            self._idle = [connection for connection in self._idle if connection not in stale]
             found = self._idle.pop() if self._idle else None
         for connection in stale:
             connection.close()
@@ -144,10 +152,20 @@ class InstanceExecutor:
             self._in_use += 1
         return found, reused
 
+    def _is_usable(self, connection: Connection, login: Login) -> bool:
+        oldest = max(self._renewed_at, self._clock.monotonic() - SESSION_SECONDS)
+        return connection.login == login and connection.opened_at >= oldest
+
+    def _open(self, login: Login) -> Connection:
+        began = self._clock.monotonic()
+        connection = Connection(login, self._limits)
+        connection.opened_at = began
+        return connection
+
     def _connect(self, login: Login) -> tuple[Connection, bool]:
         """A new session; where the server takes no more, the one that the other thread works on, once it is free."""
         try:
-            return Connection(login, self._limits), False
+            return self._open(login), False
         except pymysql.MySQLError as error:
             if translate(error).reason is not Reason.DATABASE_TOO_MANY_CONNECTIONS:
                 raise

@@ -31,3 +31,7 @@ class SharedSource:
             readings.append(reading)
         readings += [self._readings[statement] for statement in statements if statement in self._readings]
         return ResultSets.together([await reading for reading in dict.fromkeys(readings)], statements)
+
+    async def read_anew(self, *statements: Statement) -> ResultSets:
+        """See `Source.read_anew`; nothing of it is shared."""
+        return await self._source.read_anew(*statements)

@@ -87,6 +87,9 @@ class Source(Protocol):
         server does not answer at all.
         """
 
+    async def read_anew(self, *statements: Statement) -> ResultSets:
+        """The same in a new session, after another look at what the server offers, and with nothing that was kept."""
+
 
 class LiveSource:
     """A server, through its executor."""
@@ -106,6 +109,19 @@ class LiveSource:
     async def read(self, *statements: Statement) -> ResultSets:
         """See `Source.read`."""
         return await self._executor.run(lambda connection: self._read(connection, statements))
+
+    async def read_anew(self, *statements: Statement) -> ResultSets:
+        """See `Source.read_anew`."""
+
+        self._executor.renew()
+
+        def read(connection: Connection) -> ResultSets:
+            self._detected = None
+            for statement in statements:
+                self._kept.pop(statement, None)
+            return self._read(connection, statements)
+
+        return await self._executor.run(read)
 
     def _read(self, connection: Connection, statements: tuple[Statement, ...]) -> ResultSets:
         capabilities = self._capabilities_of(connection)

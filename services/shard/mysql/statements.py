@@ -74,6 +74,19 @@ class Statement(Enum):
     """connection_id, state, seconds: the threads that apply what a replica received."""
     APPLIER_LOCKS = "applier_locks"
     """connection_id, schema_name, table_name: tables that such threads hold metadata locks on."""
+    ACCOUNT = "account"
+    """One row: the account as user@host, and server_seconds, the server's clock in seconds since the epoch."""
+    GRANTS = "grants"
+    """privilege, scope (`*.*`, `schema.*` or `schema.table`) of the account itself, without what roles give it."""
+    INSTRUMENTATION = "instrumentation"
+    """kind (consumer, instrument or actors), name, enabled (0 or 1): what the performance schema is told to watch; the
+    instruments `statement/sql/%` are one row that is enabled where all of them are."""
+    DIGEST_TABLE = "digest_table"
+    """One row: lost_calls, those that found no place in the table of digests, of all its calls."""
+    SIGHT_SETTINGS = "sight_settings"
+    """variable_name, value: the global variables that bound what the server shows."""
+    INNODB_MONITORS = "innodb_monitors"
+    """name, enabled (0 or 1): counters of INNODB_METRICS that are read."""
 
 
 SHAREABLE = frozenset(
@@ -100,6 +113,8 @@ KEPT_SECONDS: dict[Statement, float] = {
     Statement.TABLE_LIMITS: 5.0,
     Statement.FAILED_LOGINS: 2.0,
     Statement.KEYLESS_TABLES: 60.0,
+    **dict.fromkeys((Statement.GRANTS, Statement.INSTRUMENTATION, Statement.DIGEST_TABLE), 60.0),
+    **dict.fromkeys((Statement.SIGHT_SETTINGS, Statement.INNODB_MONITORS), 60.0),
 }
 """For how long the rows of a statement that is dear, or says the same for long, are given again, at least."""
 
@@ -139,6 +154,9 @@ NEEDS: dict[Statement, tuple[Feature, ...]] = {
     Statement.ENGINE_COUNTERS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.APPLIERS: (Feature.PROCESS_PRIVILEGE,),
     Statement.APPLIER_LOCKS: (Feature.METADATA_LOCKS,),
+    Statement.INSTRUMENTATION: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
+    Statement.DIGEST_TABLE: (Feature.STATEMENT_DIGESTS,),
+    Statement.INNODB_MONITORS: (Feature.PROCESS_PRIVILEGE,),
     **dict.fromkeys(
         (Statement.AUTO_INCREMENTS, Statement.TABLE_LIMITS, Statement.KEYLESS_TABLES), (Feature.TABLES_PRIVILEGE,)
     ),
@@ -155,6 +173,8 @@ ROW_CAPS: dict[Statement, int] = {
     Statement.RECENT_DIGESTS: 20_000,
     **dict.fromkeys((Statement.CLIENT_VERSIONS, Statement.COLUMNS, Statement.INDEXES), 50_000),
     **dict.fromkeys((Statement.AUTO_INCREMENTS, Statement.KEYLESS_TABLES), 20_000),
-    **dict.fromkeys((Statement.TABLE_LIMITS, Statement.FAILED_LOGINS, Statement.APPLIER_LOCKS), 5_000),
+    **dict.fromkeys(
+        (Statement.TABLE_LIMITS, Statement.FAILED_LOGINS, Statement.APPLIER_LOCKS, Statement.GRANTS), 5_000
+    ),
 }
 """How many rows are read at most; more are a limit of the answer."""

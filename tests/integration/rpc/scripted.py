@@ -114,6 +114,7 @@ class Scripted(diagnostics_pb2_grpc.DiagnosticsServiceServicer, fleet_pb2_grpc.F
     GetCommitState: Any = _unscripted
     GetPurgeState: Any = _unscripted
     ListVariableChanges: Any = _unscripted
+    GetVisibility: Any = _unscripted
     GetHealth: Any = _unscripted
 
     async def StreamInstances(self, request: fleet.StreamInstancesRequest, context: Any) -> AsyncIterator[Any]:

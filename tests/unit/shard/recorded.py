@@ -50,6 +50,9 @@ class RecordedSource:
             self.capabilities, {name: self.rows.get(name, []) for name in statements if name not in missing}, missing
         )
 
+    async def read_anew(self, *statements: Statement) -> ResultSets:
+        return await self.read(*statements)
+
 
 def view_of(source: RecordedSource, clock: ManualClock | None = None, history: History | None = None) -> InstanceView:
     return InstanceView(

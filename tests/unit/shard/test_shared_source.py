@@ -22,6 +22,9 @@ class Counting:
         await asyncio.sleep(0)
         return ResultSets(self.capabilities, {one: [{"n": len(self.sent)}] for one in statements}, {})
 
+    async def read_anew(self, *statements: Statement) -> ResultSets:
+        return await self.read(*statements)
+
 
 async def test_what_several_ask_for_at_once_is_read_once_and_what_must_be_fresh_each_time() -> None:
     source = Counting()

@@ -13,6 +13,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from storex.common.v1 import error_pb2 as _error_pb2
 from storex.diagnostics.v1 import finding_pb2 as _finding_pb2
 from storex.diagnostics.v1 import session_pb2 as _session_pb2
+from storex.diagnostics.v1 import visibility_pb2 as _visibility_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -125,6 +126,7 @@ class GetOverviewResponse(_message.Message):
     HISTORY_LIST_LENGTH_FIELD_NUMBER: _builtins.int
     WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
+    BLIND_SPOTS_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """`MariaDB` or `MySQL`."""
     version: _builtins.str
@@ -159,6 +161,10 @@ class GetOverviewResponse(_message.Message):
     def capabilities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Capability]:
         """What the instance can show."""
 
+    @_builtins.property
+    def blind_spots(self) -> _containers.RepeatedCompositeFieldContainer[_visibility_pb2.BlindSpot]:
+        """What it does not show, and what that costs; as `GetVisibility` found it within the last minute."""
+
     def __init__(
         self,
         *,
@@ -177,10 +183,11 @@ class GetOverviewResponse(_message.Message):
         history_list_length: _builtins.int = ...,
         window_seconds: _builtins.float = ...,
         capabilities: _abc.Iterable[Global___Capability] | None = ...,
+        blind_spots: _abc.Iterable[_visibility_pb2.BlindSpot] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["observation", b"observation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffer_pool_hit_ratio", b"buffer_pool_hit_ratio", "capabilities", b"capabilities", "engine", b"engine", "history_list_length", b"history_list_length", "is_replica", b"is_replica", "max_connections", b"max_connections", "observation", b"observation", "queries_per_second", b"queries_per_second", "read_only", b"read_only", "row_lock_current_waits", b"row_lock_current_waits", "threads_connected", b"threads_connected", "threads_running", b"threads_running", "uptime_seconds", b"uptime_seconds", "version", b"version", "window_seconds", b"window_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blind_spots", b"blind_spots", "buffer_pool_hit_ratio", b"buffer_pool_hit_ratio", "capabilities", b"capabilities", "engine", b"engine", "history_list_length", b"history_list_length", "is_replica", b"is_replica", "max_connections", b"max_connections", "observation", b"observation", "queries_per_second", b"queries_per_second", "read_only", b"read_only", "row_lock_current_waits", b"row_lock_current_waits", "threads_connected", b"threads_connected", "threads_running", b"threads_running", "uptime_seconds", b"uptime_seconds", "version", b"version", "window_seconds", b"window_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from storex.diagnostics.v1 import diagnostics_pb2 as storex_dot_diagnostics_dot_
 from storex.diagnostics.v1 import innodb_pb2 as storex_dot_diagnostics_dot_v1_dot_innodb__pb2
 from storex.diagnostics.v1 import replication_pb2 as storex_dot_diagnostics_dot_v1_dot_replication__pb2
 from storex.diagnostics.v1 import settings_pb2 as storex_dot_diagnostics_dot_v1_dot_settings__pb2
+from storex.diagnostics.v1 import visibility_pb2 as storex_dot_diagnostics_dot_v1_dot_visibility__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -124,6 +125,11 @@ class DiagnosticsServiceStub:
                 '/storex.diagnostics.v1.DiagnosticsService/GetReplication',
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationRequest.SerializeToString,
                 response_deserializer=storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationResponse.FromString,
+                _registered_method=True)
+        self.GetVisibility = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetVisibility',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityResponse.FromString,
                 _registered_method=True)
         self.GetHealth = channel.unary_unary(
                 '/storex.diagnostics.v1.DiagnosticsService/GetHealth',
@@ -260,6 +266,13 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetVisibility(self, request, context):
+        """What the instance does not let us see, what that costs, and how to mend it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetHealth(self, request, context):
         """Ranked findings for one instance; an empty list means healthy.
         """
@@ -361,6 +374,11 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.GetReplication,
                     request_deserializer=storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationRequest.FromString,
                     response_serializer=storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationResponse.SerializeToString,
+            ),
+            'GetVisibility': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVisibility,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityResponse.SerializeToString,
             ),
             'GetHealth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHealth,
@@ -833,6 +851,33 @@ class DiagnosticsService:
             '/storex.diagnostics.v1.DiagnosticsService/GetReplication',
             storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationRequest.SerializeToString,
             storex_dot_diagnostics_dot_v1_dot_replication__pb2.GetReplicationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVisibility(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetVisibility',
+            storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,6 +11,7 @@ from storex.diagnostics.v1 import diagnostics_pb2 as _diagnostics_pb2
 from storex.diagnostics.v1 import innodb_pb2 as _innodb_pb2
 from storex.diagnostics.v1 import replication_pb2 as _replication_pb2
 from storex.diagnostics.v1 import settings_pb2 as _settings_pb2
+from storex.diagnostics.v1 import visibility_pb2 as _visibility_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -72,6 +73,8 @@ class DiagnosticsServiceStub:
     """Logins that fail, and whose."""
     GetReplication: _grpc.UnaryUnaryMultiCallable[_replication_pb2.GetReplicationRequest, _replication_pb2.GetReplicationResponse]
     """Replication channels, and what slows their appliers down."""
+    GetVisibility: _grpc.UnaryUnaryMultiCallable[_visibility_pb2.GetVisibilityRequest, _visibility_pb2.GetVisibilityResponse]
+    """What the instance does not let us see, what that costs, and how to mend it."""
     GetHealth: _grpc.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _grpc.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]
@@ -116,6 +119,8 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     """Logins that fail, and whose."""
     GetReplication: _aio.UnaryUnaryMultiCallable[_replication_pb2.GetReplicationRequest, _replication_pb2.GetReplicationResponse]  # type: ignore[assignment]
     """Replication channels, and what slows their appliers down."""
+    GetVisibility: _aio.UnaryUnaryMultiCallable[_visibility_pb2.GetVisibilityRequest, _visibility_pb2.GetVisibilityResponse]  # type: ignore[assignment]
+    """What the instance does not let us see, what that costs, and how to mend it."""
     GetHealth: _aio.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]  # type: ignore[assignment]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _aio.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]  # type: ignore[assignment]
@@ -259,6 +264,14 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_replication_pb2.GetReplicationResponse, _abc.Awaitable[_replication_pb2.GetReplicationResponse]]:
         """Replication channels, and what slows their appliers down."""
+
+    @_abc_1.abstractmethod
+    def GetVisibility(
+        self,
+        request: _visibility_pb2.GetVisibilityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_visibility_pb2.GetVisibilityResponse, _abc.Awaitable[_visibility_pb2.GetVisibilityResponse]]:
+        """What the instance does not let us see, what that costs, and how to mend it."""
 
     @_abc_1.abstractmethod
     def GetHealth(

@@ -166,6 +166,36 @@ COMMON_STATEMENTS: dict[Statement, Sql] = {
         " 'thread/sql/replica_sql', 'thread/sql/replica_worker')"
         " AND t.processlist_id IS NOT NULL AND l.object_type = 'TABLE' AND l.lock_status = 'GRANTED'"
     ),
+    Statement.ACCOUNT: "SELECT CURRENT_USER() AS account, UNIX_TIMESTAMP(SYSDATE(6)) AS server_seconds",
+    Statement.GRANTS: (
+        "SELECT g.privilege AS privilege, g.scope AS scope FROM ("
+        "SELECT grantee, privilege_type AS privilege, '*.*' AS scope FROM information_schema.user_privileges"
+        " UNION ALL SELECT grantee, privilege_type, CONCAT(table_schema, '.*')"
+        " FROM information_schema.schema_privileges"
+        " UNION ALL SELECT grantee, privilege_type, CONCAT(table_schema, '.', table_name)"
+        " FROM information_schema.table_privileges) g"
+        # As these tables write the account.
+        " WHERE g.grantee = CONCAT('\\'', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '\\'@\\'',"
+        " SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '\\'')"
+    ),
+    Statement.INSTRUMENTATION: (
+        "SELECT 'consumer' AS kind, name AS name, enabled = 'YES' AS enabled FROM performance_schema.setup_consumers"
+        " UNION ALL SELECT 'instrument', name, enabled = 'YES' FROM performance_schema.setup_instruments"
+        " WHERE name IN ('wait/lock/metadata/sql/mdl', 'wait/io/file/innodb/innodb_log_file',"
+        " 'wait/io/file/sql/binlog', 'wait/io/table/sql/handler', 'error')"
+        " UNION ALL SELECT 'instrument', 'statement/sql/%', MIN(enabled = 'YES')"
+        " FROM performance_schema.setup_instruments WHERE name LIKE 'statement/sql/%'"
+        " UNION ALL SELECT 'actors', '%', enabled = 'YES' FROM performance_schema.setup_actors"
+        " WHERE host = '%' AND user = '%'"
+    ),
+    Statement.SIGHT_SETTINGS: (
+        "SHOW GLOBAL VARIABLES WHERE variable_name IN ('userstat', 'max_digest_length',"
+        " 'performance_schema_digests_size', 'performance_schema_session_connect_attrs_size')"
+    ),
+    Statement.DIGEST_TABLE: (
+        "SELECT SUM(IF(digest IS NULL, count_star, 0)) AS lost_calls"
+        " FROM performance_schema.events_statements_summary_by_digest"
+    ),
 }
 
 COMMON_PROBES: dict[Feature, Sql] = {

@@ -32,6 +32,10 @@ MARIADB = Dialect(
             " lock_index AS index_name, CONCAT_WS(':', lock_space, lock_page, lock_rec) AS record"
             " FROM information_schema.innodb_locks"
         ),
+        Statement.INNODB_MONITORS: (
+            "SELECT name AS name, enabled AS enabled FROM information_schema.innodb_metrics"
+            " WHERE name IN ('trx_rseg_history_len', 'lock_deadlocks')"
+        ),
         Statement.REPLICA_STATUS: "SHOW ALL SLAVES STATUS",
         Statement.SETTINGS: (
             "SELECT LOWER(variable_name) AS variable_name, global_value AS value, default_value AS default_value,"

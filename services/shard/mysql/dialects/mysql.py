@@ -86,6 +86,10 @@ MYSQL = Dialect(
             " UNION SELECT blocking_engine_lock_id, engine FROM performance_schema.data_lock_waits) w"
             " JOIN performance_schema.data_locks l ON l.engine_lock_id = w.lock_id AND l.engine = w.engine"
         ),
+        Statement.INNODB_MONITORS: (
+            "SELECT name AS name, status = 'enabled' AS enabled FROM information_schema.innodb_metrics"
+            " WHERE name IN ('trx_rseg_history_len', 'lock_deadlocks')"
+        ),
         Statement.REPLICA_STATUS: _replica_status,
         Statement.ENGINE_COUNTERS: f"{ENGINE_COUNTERS} UNION ALL {_ERRORS}",
         Statement.SETTINGS: (
