@@ -20,6 +20,8 @@ TIMES_BEFORE = 3.0
 """How many times what it was before the change."""
 TIGHT = 0.25
 """Share of the usual value below which one is tight."""
+FAR_TOO_TIGHT = 0.01
+"""The same where the symptom was there before: MySQL dates a change anew whenever a session sets a value of its own."""
 LOOK_AGAIN = 1.0
 
 
@@ -41,11 +43,11 @@ def _hurts(change: settings_pb2.VariableChange) -> bool:
     symptom = SYMPTOMS.get(change.variable)
     if symptom is None or change.symptom_now < symptom.matters or _was_raised(change):
         return False
-    if change.has_before:
-        return change.symptom_now >= TIMES_BEFORE * change.symptom_before + symptom.matters
-    value = real(change.value)
-    usual = max(symptom.usual, real(change.default_value))
-    return usual > 0.0 and value <= TIGHT * usual
+    if change.has_before and change.symptom_now >= TIMES_BEFORE * change.symptom_before + symptom.matters:
+        return True
+    lasting = change.has_before and change.symptom_before >= symptom.matters and not change.old_value
+    share = TIGHT if not change.has_before else FAR_TOO_TIGHT if lasting else 0.0
+    return 0.0 < real(change.value) <= share * max(symptom.usual, real(change.default_value))
 
 
 def _was_raised(change: settings_pb2.VariableChange) -> bool:

@@ -142,6 +142,17 @@ async def test_a_changed_variable_carries_its_symptom_before_and_now() -> None:
     assert finding.onset.ToSeconds() == NOW - 20
 
 
+@pytest.mark.parametrize(("value", "is_found"), [("20", True), ("6000", False)])
+def test_a_date_that_may_be_later_than_the_change_does_not_hide_what_nobody_would_set(
+    value: str, is_found: bool
+) -> None:
+    change = settings_pb2.VariableChange(
+        variable="wait_timeout", value=value, symptom_now=0.8, has_before=True, symptom_before=0.7
+    )
+    answer = settings_pb2.ListVariableChangesResponse(changes=[change], window_seconds=15.0)
+    assert (found(answer, "list_variable_changes", config_change) is not None) is is_found
+
+
 @pytest.mark.parametrize(
     "changes",
     [

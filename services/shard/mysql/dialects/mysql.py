@@ -51,7 +51,6 @@ _ERRORS = (
     " FROM performance_schema.events_errors_summary_global_by_error"
     " WHERE error_number IN (1045, 1114, 1290, 1698, 1836, 3118)"
 )
-
 MYSQL = Dialect(
     engine="MySQL",
     session_settings=(
@@ -94,11 +93,14 @@ MYSQL = Dialect(
         Statement.ENGINE_COUNTERS: f"{ENGINE_COUNTERS} UNION ALL {_ERRORS}",
         Statement.SETTINGS: (
             "SELECT i.variable_name AS variable_name, g.variable_value AS value, NULL AS default_value,"
-            " TIMESTAMPDIFF(MICROSECOND, i.set_time, NOW(6)) / 1e6 AS set_seconds_ago"
+            " IF(i.set_user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1), NULL,"
+            " TIMESTAMPDIFF(MICROSECOND, i.set_time, NOW(6)) / 1e6) AS set_seconds_ago"
             " FROM performance_schema.variables_info i JOIN performance_schema.global_variables g"
             " ON g.variable_name = i.variable_name"
-            # What this session has set for itself is no change of the server's.
-            " WHERE i.variable_source = 'DYNAMIC' AND i.set_user <> SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"
+            # What this session has set for itself is no change of the server's. It hides who set that, though: told are
+            # values that nobody starts a server with.
+            " WHERE i.variable_source = 'DYNAMIC' AND (i.set_user <> SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"
+            " OR i.variable_name IN ('wait_timeout', 'net_write_timeout') AND g.variable_value + 0 <= 10)"
         ),
         Statement.FAILED_LOGINS: (
             "SELECT user AS user, host AS host, SUM(sum_error_raised) AS failed,"
