@@ -36,6 +36,8 @@ class MethodInfo:
     server_streaming: bool
     wildcards: bool
     """Whether its name may hold `-`: a stream of a region-scoped method that can carry a region's error."""
+    lasting: bool = False
+    """Whether it is a stream that goes on until the caller has enough, with silences of any length."""
 
     @property
     def of_snapshots(self) -> bool:
@@ -103,6 +105,7 @@ def _method_info(method: MethodDescriptor) -> MethodInfo | None:
         response_type=GetMessageClass(method.output_type),
         server_streaming=method.server_streaming,
         wildcards=method.server_streaming and rule.scope == SCOPE_REGION and carries_region_error,
+        lasting=method.server_streaming and rule.lasting,
     )
 
 

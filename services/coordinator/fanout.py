@@ -21,6 +21,8 @@ from storex.common.v1 import error_pb2
 
 SILENCE_SECONDS = 20.0
 """How long a region may send nothing before the others go on without it."""
+REJOIN_SECONDS = 3.0
+"""How long it takes until a lasting stream asks a region again that went away."""
 _KEPT_FOR_ERRORS = 0.1
 """The part of the caller's time that is kept, so that a region's silence can still be told in the answer."""
 _BUFFERED_MESSAGES = 64
@@ -68,14 +70,28 @@ class FanOut:
         ]
 
     async def _leg(self, call: CallContext, region: str, request: bytes, arrived: asyncio.Queue[bytes | None]) -> None:
+        """One region's part. That of a lasting stream is taken up again once its region is back."""
+        began, told = time.monotonic(), False
+        while (failure := await self._attempt(call, region, request, arrived)) is not None:
+            if not told or time.monotonic() - began > REJOIN_SECONDS:
+                await arrived.put(region_error(call, region, failure))
+            if not _lasts(call) or failure.reason is not Reason.SHARD_UNAVAILABLE:
+                break
+            await asyncio.sleep(REJOIN_SECONDS)
+            began, told = time.monotonic(), True
+        await arrived.put(None)
+
+    async def _attempt(
+        self, call: CallContext, region: str, request: bytes, arrived: asyncio.Queue[bytes | None]
+    ) -> StorexError | None:
         try:
             await self._pass_on(call, region, request, arrived)
         except StorexError as error:
-            await arrived.put(region_error(call, region, error))
+            return error
         except Exception:
             _log.error("a region's leg failed", exc_info=True)
-            await arrived.put(region_error(call, region, StorexError(Reason.INTERNAL)))
-        await arrived.put(None)
+            return StorexError(Reason.INTERNAL)
+        return None
 
     async def _pass_on(
         self, call: CallContext, region: str, request: bytes, arrived: asyncio.Queue[bytes | None]
@@ -84,12 +100,17 @@ class FanOut:
         end = now + (call.deadline - now) * (1 - _KEPT_FOR_ERRORS) if call.deadline is not None else float("inf")
         async with aclosing(self._shards[region].stream(call, request)) as messages:
             while True:
-                silence = min(SILENCE_SECONDS, end - time.monotonic())
+                # Of a lasting stream silence is no news; that its region is gone is told by the channel's keepalive.
+                silence = float("inf") if _lasts(call) else min(SILENCE_SECONDS, end - time.monotonic())
                 async with ends_after(silence, Reason.SHARD_UNAVAILABLE):
                     message = await anext(messages, None)
                 if message is None:
                     return
                 await arrived.put(message)
+
+
+def _lasts(call: CallContext) -> bool:
+    return call.method is not None and call.method.lasting
 
 
 def region_error(call: CallContext, region: str, error: StorexError) -> bytes:

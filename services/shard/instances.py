@@ -1,4 +1,4 @@
-"""The instances that this shard serves, each with its executor, sampler and history, in step with the inventory."""
+"""The instances that this shard serves, in step with the inventory: executor, sampler, history and health of each."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from services.shard.sampler.watcher import Watcher
 from services.shard.statement_texts import StatementTexts
 from services.shard.stores.archive import Archive
 from services.shard.view import InstanceView
+from services.shard.watch.health_watch import HealthWatch
 from services.shard.worlds.replay import Stage, current_replay
 
 
@@ -35,7 +36,8 @@ class Instance:
         self.recorder = None if archive is None else Recorder(name, archive, texts, clock)
         self.view = InstanceView(config.resource_name, source, history, texts, clock, archive)
         self.sampler = Sampler(name, source, history, texts, clock, self.recorder)
-        self._work = [asyncio.create_task(self.sampler.run())]
+        self.health = HealthWatch(self.view, lambda: self.config.labels)
+        self._work = [asyncio.create_task(self.sampler.run()), asyncio.create_task(self.health.run())]
         if self.recorder is not None:
             self._work.append(asyncio.create_task(Watcher(source, self.recorder, clock).run()))
 
@@ -45,7 +47,7 @@ class Instance:
         return self.config.labels
 
     async def close(self) -> None:
-        """Stop sampling and end the sessions."""
+        """Stop sampling and watching, and end the sessions."""
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Protocol, TypeVar
 
 from libs.core.errors import Reason, StorexError
@@ -28,10 +29,11 @@ from services.shard.collectors.variable_changes import list_variable_changes
 from services.shard.collectors.variables import list_variables
 from services.shard.collectors.visibility import get_visibility
 from services.shard.fleet import describe
-from services.shard.health import assess
-from services.shard.instances import Instances, Served
+from services.shard.health import assess, badness
+from services.shard.instances import Instance, Instances, Served
 from services.shard.past_health import assess_past, past_or_limit
 from services.shard.view import InstanceView
+from services.shard.watch.merging import merged
 from storex.diagnostics.v1 import (
     access_pb2,
     capacity_pb2,
@@ -53,6 +55,7 @@ class _OfInstance(Protocol):
 Q = TypeVar("Q", bound=_OfInstance)
 A = TypeVar("A")
 
+_FINE = (0, 0.0, 0, 0.0)
 ASSESSED_AT_ONCE = 8
 """Instances of one stream that are looked at together."""
 
@@ -179,21 +182,20 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         if request.HasField("at"):
             past = await assess_past(instance.view, instance.labels, request)
             return diagnostics_pb2.GetHealthResponse(health=past)
-        return diagnostics_pb2.GetHealthResponse(health=await assess(instance.view, instance.labels))
+        return diagnostics_pb2.GetHealthResponse(health=await _health(instance))
 
     async def StreamHealth(
         self, request: diagnostics_pb2.StreamHealthRequest, _context: Context
     ) -> AsyncIterator[diagnostics_pb2.StreamHealthResponse]:
         """See the contract."""
-        wanted = request.labels.items()
-        covered = [found for found in _covered(self._instances) if wanted <= dict(found.labels).items()]
+        covered = sorted(_labelled(self._instances, request.labels), key=_known_badness, reverse=True)
         places = asyncio.Semaphore(ASSESSED_AT_ONCE)
 
         async def one(instance: Served) -> diagnostics_pb2.InstanceHealth:
             async with places:
                 if request.HasField("at"):
                     return await past_or_limit(instance.view, instance.labels, request)
-                return await assess(instance.view, instance.labels)
+                return await _health(instance)
 
         tasks = [asyncio.ensure_future(one(instance)) for instance in covered]
         try:
@@ -203,6 +205,15 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def WatchHealth(
+        self, request: diagnostics_pb2.WatchHealthRequest, _context: Context
+    ) -> AsyncIterator[diagnostics_pb2.WatchHealthResponse]:
+        """See the contract."""
+        covered = _labelled(self._instances, request.labels)
+        async with aclosing(merged([_changes(instance) for instance in covered])) as told:
+            async for health in told:
+                yield diagnostics_pb2.WatchHealthResponse(health=health)
 
     async def _collect(self, collector: Callable[[InstanceView, Q], Awaitable[A]], request: Q) -> A:
         return await collector(self._instances.served(request.name).view, request)
@@ -243,6 +254,33 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         """See the contract."""
         for instance in _covered(self._instances):
             yield fleet_pb2.StreamInstancesResponse(instance=describe(self._instances.region, instance))
+
+
+async def _health(served: Served) -> diagnostics_pb2.InstanceHealth:
+    """The health as it is watched, or of a recorded instance as it was."""
+    return await (served.health.current() if isinstance(served, Instance) else assess(served.view, served.labels))
+
+
+async def _changes(served: Served) -> AsyncGenerator[diagnostics_pb2.InstanceHealth, None]:
+    """The health now and whenever it changes; a recorded instance's does not."""
+    if isinstance(served, Instance):
+        async with aclosing(served.health.changes()) as changes:
+            async for health in changes:
+                yield health
+    else:
+        yield await assess(served.view, served.labels)
+
+
+def _labelled(instances: Instances, labels: Mapping[str, str]) -> list[Served]:
+    """Those that the call covers, with these labels."""
+    wanted = labels.items()
+    return [found for found in _covered(instances) if wanted <= dict(found.labels).items()]
+
+
+def _known_badness(served: Served) -> tuple[int, float, int, float]:
+    """How bad its worst finding was when it was last looked at."""
+    known = served.health.latest if isinstance(served, Instance) else None
+    return max((badness(finding) for finding in known.findings), default=_FINE) if known is not None else _FINE
 
 
 def _covered(instances: Instances) -> list[Served]:

@@ -18,6 +18,10 @@ from libs.sensitivity.classes import class_of, is_map, is_value_type
 Metadata = tuple[tuple[str, str], ...]
 
 
+LASTING = 2.5
+"""For how long a stream is listened to that would go on for ever, in seconds."""
+
+
 @dataclass
 class Answer:
     """How a call ended: with its messages, or a reason and everything that was sent with it."""
@@ -57,7 +61,7 @@ async def call(channel: grpc.aio.Channel, method: MethodInfo, request: bytes, me
     answer = Answer()
     kind: Any = channel.unary_stream if method.server_streaming else channel.unary_unary
     started = kind(method.full_method, response_deserializer=method.response_type.FromString)(
-        request, metadata=metadata, timeout=30
+        request, metadata=metadata, timeout=LASTING if method.lasting else 30
     )
     try:
         if method.server_streaming:
@@ -66,6 +70,8 @@ async def call(channel: grpc.aio.Channel, method: MethodInfo, request: bytes, me
         else:
             answer.messages.append(await started)
     except grpc.aio.AioRpcError as error:
+        if method.lasting and answer.messages and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return answer  # enough was heard
         answer.reason = error_from_rpc(error).reason
         sent = (error.code(), error.details(), await started.initial_metadata(), await started.trailing_metadata())
         answer.error = repr(sent).encode()

@@ -11,10 +11,11 @@ import pytest
 
 from libs.core.errors import Reason, StatusCode, StorexError
 from libs.rpc.status import error_from_rpc
+from services.coordinator import fanout
 from storex.diagnostics.v1 import diagnostics_pb2 as diagnostics
 from storex.fleet.v1 import fleet_pb2 as fleet
-from tests.integration.coordinator.conftest import CONFIGURATION, Mesh, start_mesh
-from tests.integration.rpc.scripted import failure
+from tests.integration.coordinator.conftest import CONFIGURATION, FLEET, Mesh, start_mesh
+from tests.integration.rpc.scripted import ScriptedShard, failure
 
 
 async def health(mesh: Mesh, name: str, metadata: Any, seconds: float = 5) -> tuple[set[str], dict[str, Any]]:
@@ -114,3 +115,31 @@ async def test_a_right_that_ends_ends_the_stream(stack: AsyncExitStack, tmp_path
     await asyncio.sleep(0.2)
     rules.write_text("p, user:alice, *, *, public, never, deny\n")
     assert error_from_rpc(await failure(stream)).reason is Reason.RPC_NOT_PERMITTED
+
+
+async def test_a_lasting_stream_may_be_silent_and_asks_a_region_again_that_went_away(
+    stack: AsyncExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(fanout, "REJOIN_SECONDS", 0.5)
+    mesh = await start_mesh(stack, tmp_path)
+    away = mesh.shards["us-east-1"]
+    stream = mesh.diagnostics.WatchHealth(
+        diagnostics.WatchHealthRequest(name="regions/-"), metadata=mesh.user("orders"), timeout=30
+    )
+    told = aiter(stream)
+    first = {(await anext(told)).health.observation.name for _ in range(2)}
+    assert first == {"regions/eu-west-1/instances/orders-1", "regions/us-east-1/instances/orders-2"}
+    listening = asyncio.ensure_future(anext(told))
+    await asyncio.sleep(0.6)
+    assert not listening.done(), "silence is no failure of a region"
+    port = away.address
+    await away.server.stop(0)
+    assert (await listening).region_error.name == "regions/us-east-1"
+    async with ScriptedShard(mesh.issuer, FLEET["us-east-1"], listen=port):
+        back = await anext(told)
+        while back.HasField("region_error"):
+            back = await anext(told)
+        assert back.health.observation.name == "regions/us-east-1/instances/orders-2"
+        stream.cancel()
+        await asyncio.wait_for(mesh.shards["eu-west-1"].servicer.ended.wait(), 3)

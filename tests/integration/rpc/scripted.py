@@ -61,6 +61,7 @@ class Scripted(diagnostics_pb2_grpc.DiagnosticsServiceServicer, fleet_pb2_grpc.F
     script: Script = nothing
     calls: list[CallContext] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def _enter(self) -> CallContext:
         call = current_call()
@@ -83,6 +84,17 @@ class Scripted(diagnostics_pb2_grpc.DiagnosticsServiceServicer, fleet_pb2_grpc.F
                     health=diagnostics.InstanceHealth(observation=session_pb2.Observation(name=str(resource.name)))
                 )
                 await self.script()
+        finally:
+            self.ended.set()
+
+    async def WatchHealth(self, request: diagnostics.WatchHealthRequest, context: Any) -> AsyncIterator[Any]:
+        """Says how each instance is, then nothing for as long as the script does not end."""
+        try:
+            for resource in (await self._enter()).resources:
+                yield diagnostics.WatchHealthResponse(
+                    health=diagnostics.InstanceHealth(observation=session_pb2.Observation(name=str(resource.name)))
+                )
+            await self.quiet.wait()
         finally:
             self.ended.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -130,6 +131,36 @@ async def test_streams_show_what_the_caller_may_see(shard: Shard) -> None:
         metadata=shard.as_user("dba"),
     )
     assert [message async for message in labelled] == []
+
+
+async def test_a_watch_tells_at_once_and_when_a_finding_opens_and_closes(shard: Shard, engine: RunningEngine) -> None:
+    request = diagnostics_pb2.WatchHealthRequest(name=f"regions/{REGION}/instances/-", labels={"service": "shop"})
+    stream = shard.diagnostics.WatchHealth(request, metadata=shard.as_user("on-call"), timeout=40)
+    told = aiter(stream)
+    first = (await anext(told)).health
+    assert (first.observation.name, len(first.findings)) == (DB_1, 0)
+    with engine.connect(autocommit=False) as holder, engine.connect() as waiter:
+        holder.cursor().execute("UPDATE shop.carts SET total = 5 WHERE id = 1")
+        waits = asyncio.create_task(
+            asyncio.to_thread(waiter.cursor().execute, "UPDATE shop.carts SET total = 6 WHERE id = 1")
+        )
+        began = time.time()
+        opened = (await anext(told)).health
+        while not opened.findings:
+            opened = (await anext(told)).health
+        [finding] = opened.findings
+        assert finding.kind == "lock.row_blocker"
+        assert finding.onset.ToMicroseconds() / 1e6 == pytest.approx(began, abs=2.0)
+        held_on = await shard.diagnostics.GetHealth(
+            diagnostics_pb2.GetHealthRequest(name=DB_1), metadata=shard.as_user("on-call")
+        )
+        assert held_on.health.findings[0].onset == finding.onset
+        await asyncio.to_thread(holder.rollback)
+        await waits
+        async for message in told:
+            if not message.health.findings:
+                break
+    stream.cancel()
 
 
 async def instances_once(shard: Shard, ready: Callable[[list[fleet_pb2.Instance]], bool]) -> list[fleet_pb2.Instance]:

@@ -52,6 +52,10 @@ def test_wildcards_need_a_stream_that_can_carry_a_regions_error() -> None:
     assert {info.full_method for info in METHODS if info.wildcards} == {
         "/storex.fleet.v1.FleetService/StreamInstances",
         "/storex.diagnostics.v1.DiagnosticsService/StreamHealth",
+        "/storex.diagnostics.v1.DiagnosticsService/WatchHealth",
+    }
+    assert {info.full_method for info in METHODS if info.lasting} == {
+        "/storex.diagnostics.v1.DiagnosticsService/WatchHealth"
     }
 
 

@@ -141,6 +141,11 @@ class DiagnosticsServiceStub:
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.StreamHealthRequest.SerializeToString,
                 response_deserializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.StreamHealthResponse.FromString,
                 _registered_method=True)
+        self.WatchHealth = channel.unary_stream(
+                '/storex.diagnostics.v1.DiagnosticsService/WatchHealth',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.WatchHealthRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.WatchHealthResponse.FromString,
+                _registered_method=True)
 
 
 class DiagnosticsServiceServicer:
@@ -281,7 +286,16 @@ class DiagnosticsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamHealth(self, request, context):
-        """Health of every instance that the name covers, each once, as they come.
+        """Health of every instance that the name covers, each once, as they come; those of a region that are known already
+        come first, and the worst of them at first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchHealth(self, request, context):
+        """Health of every instance that the name covers, each at once, and again whenever a finding opens, closes or matters
+        more or less, or what can be checked changes. Covers the instances that there are when it begins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -389,6 +403,11 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.StreamHealth,
                     request_deserializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.StreamHealthRequest.FromString,
                     response_serializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.StreamHealthResponse.SerializeToString,
+            ),
+            'WatchHealth': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchHealth,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.WatchHealthRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.WatchHealthResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -932,6 +951,33 @@ class DiagnosticsService:
             '/storex.diagnostics.v1.DiagnosticsService/StreamHealth',
             storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.StreamHealthRequest.SerializeToString,
             storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.StreamHealthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/WatchHealth',
+            storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.WatchHealthRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2.WatchHealthResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -78,7 +78,13 @@ class DiagnosticsServiceStub:
     GetHealth: _grpc.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _grpc.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]
-    """Health of every instance that the name covers, each once, as they come."""
+    """Health of every instance that the name covers, each once, as they come; those of a region that are known already
+    come first, and the worst of them at first.
+    """
+    WatchHealth: _grpc.UnaryStreamMultiCallable[_diagnostics_pb2.WatchHealthRequest, _diagnostics_pb2.WatchHealthResponse]
+    """Health of every instance that the name covers, each at once, and again whenever a finding opens, closes or matters
+    more or less, or what can be checked changes. Covers the instances that there are when it begins.
+    """
 
 @_typing.type_check_only
 class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
@@ -124,7 +130,13 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     GetHealth: _aio.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]  # type: ignore[assignment]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _aio.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]  # type: ignore[assignment]
-    """Health of every instance that the name covers, each once, as they come."""
+    """Health of every instance that the name covers, each once, as they come; those of a region that are known already
+    come first, and the worst of them at first.
+    """
+    WatchHealth: _aio.UnaryStreamMultiCallable[_diagnostics_pb2.WatchHealthRequest, _diagnostics_pb2.WatchHealthResponse]  # type: ignore[assignment]
+    """Health of every instance that the name covers, each at once, and again whenever a finding opens, closes or matters
+    more or less, or what can be checked changes. Covers the instances that there are when it begins.
+    """
 
 class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads one instance through catalogued, bounded, read-only statements."""
@@ -287,6 +299,18 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _diagnostics_pb2.StreamHealthRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_diagnostics_pb2.StreamHealthResponse], _abc.AsyncIterator[_diagnostics_pb2.StreamHealthResponse]]:
-        """Health of every instance that the name covers, each once, as they come."""
+        """Health of every instance that the name covers, each once, as they come; those of a region that are known already
+        come first, and the worst of them at first.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchHealth(
+        self,
+        request: _diagnostics_pb2.WatchHealthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_diagnostics_pb2.WatchHealthResponse], _abc.AsyncIterator[_diagnostics_pb2.WatchHealthResponse]]:
+        """Health of every instance that the name covers, each at once, and again whenever a finding opens, closes or matters
+        more or less, or what can be checked changes. Covers the instances that there are when it begins.
+        """
 
 def add_DiagnosticsServiceServicer_to_server(servicer: DiagnosticsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

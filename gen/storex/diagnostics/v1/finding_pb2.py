@@ -27,7 +27,7 @@ from storex.common.v1 import entity_pb2 as storex_dot_common_dot_v1_dot_entity__
 from storex.common.v1 import options_pb2 as storex_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#storex/diagnostics/v1/finding.proto\x12\x15storex.diagnostics.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dstorex/common/v1/entity.proto\x1a\x1estorex/common/v1/options.proto\"\xde\x02\n\x07\x46inding\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\x04kind\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x37\n\x08severity\x18\x03 \x01(\x0e\x32\x1f.storex.diagnostics.v1.SeverityB\x04\xc8\xf3\x18\x01\x12\x18\n\nconfidence\x18\x04 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12/\n\x05onset\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x15\n\x07summary\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x02\x12\x30\n\x08\x65ntities\x18\x07 \x03(\x0b\x32\x18.storex.common.v1.EntityB\x04\xc8\xf3\x18\x01\x12\x32\n\x08\x65vidence\x18\x08 \x03(\x0b\x32\x1a.storex.common.v1.EvidenceB\x04\xc8\xf3\x18\x01\x12\x16\n\x08\x65xplains\x18\t \x03(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06impact\x18\n \x01(\x01\x42\x04\xc8\xf3\x18\x01\"k\n\x05\x43heck\x12\x12\n\x04kind\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x38\n\x06result\x18\x02 \x01(\x0e\x32\".storex.diagnostics.v1.CheckResultB\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x02*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03*y\n\x0b\x43heckResult\x12\x1c\n\x18\x43HECK_RESULT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HECK_RESULT_CLEAR\x10\x01\x12\x16\n\x12\x43HECK_RESULT_FOUND\x10\x02\x12\x1c\n\x18\x43HECK_RESULT_NOT_CHECKED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#storex/diagnostics/v1/finding.proto\x12\x15storex.diagnostics.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dstorex/common/v1/entity.proto\x1a\x1estorex/common/v1/options.proto\"\xc8\x03\n\x07\x46inding\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\x04kind\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x37\n\x08severity\x18\x03 \x01(\x0e\x32\x1f.storex.diagnostics.v1.SeverityB\x04\xc8\xf3\x18\x01\x12\x18\n\nconfidence\x18\x04 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12/\n\x05onset\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x15\n\x07summary\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x02\x12\x30\n\x08\x65ntities\x18\x07 \x03(\x0b\x32\x18.storex.common.v1.EntityB\x04\xc8\xf3\x18\x01\x12\x32\n\x08\x65vidence\x18\x08 \x03(\x0b\x32\x1a.storex.common.v1.EvidenceB\x04\xc8\xf3\x18\x01\x12\x16\n\x08\x65xplains\x18\t \x03(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06impact\x18\n \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x31\n\x05shape\x18\x0b \x01(\x0e\x32\x1c.storex.diagnostics.v1.ShapeB\x04\xc8\xf3\x18\x01\x12\x35\n\x0bobserved_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\"\xa2\x01\n\x05\x43heck\x12\x12\n\x04kind\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x38\n\x06result\x18\x02 \x01(\x0e\x32\".storex.diagnostics.v1.CheckResultB\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x02\x12\x35\n\x0bobserved_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03*P\n\x05Shape\x12\x15\n\x11SHAPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSHAPE_SPIKE\x10\x01\x12\x0e\n\nSHAPE_STEP\x10\x02\x12\x0f\n\x0bSHAPE_DRIFT\x10\x03*y\n\x0b\x43heckResult\x12\x1c\n\x18\x43HECK_RESULT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HECK_RESULT_CLEAR\x10\x01\x12\x16\n\x12\x43HECK_RESULT_FOUND\x10\x02\x12\x1c\n\x18\x43HECK_RESULT_NOT_CHECKED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,18 +54,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FINDING'].fields_by_name['explains']._serialized_options = b'\310\363\030\001'
   _globals['_FINDING'].fields_by_name['impact']._loaded_options = None
   _globals['_FINDING'].fields_by_name['impact']._serialized_options = b'\310\363\030\001'
+  _globals['_FINDING'].fields_by_name['shape']._loaded_options = None
+  _globals['_FINDING'].fields_by_name['shape']._serialized_options = b'\310\363\030\001'
+  _globals['_FINDING'].fields_by_name['observed_at']._loaded_options = None
+  _globals['_FINDING'].fields_by_name['observed_at']._serialized_options = b'\310\363\030\001'
   _globals['_CHECK'].fields_by_name['kind']._loaded_options = None
   _globals['_CHECK'].fields_by_name['kind']._serialized_options = b'\310\363\030\001'
   _globals['_CHECK'].fields_by_name['result']._loaded_options = None
   _globals['_CHECK'].fields_by_name['result']._serialized_options = b'\310\363\030\001'
   _globals['_CHECK'].fields_by_name['reason']._loaded_options = None
   _globals['_CHECK'].fields_by_name['reason']._serialized_options = b'\310\363\030\002'
-  _globals['_SEVERITY']._serialized_start=620
-  _globals['_SEVERITY']._serialized_end=720
-  _globals['_CHECKRESULT']._serialized_start=722
-  _globals['_CHECKRESULT']._serialized_end=843
+  _globals['_CHECK'].fields_by_name['observed_at']._loaded_options = None
+  _globals['_CHECK'].fields_by_name['observed_at']._serialized_options = b'\310\363\030\001'
+  _globals['_SEVERITY']._serialized_start=782
+  _globals['_SEVERITY']._serialized_end=882
+  _globals['_SHAPE']._serialized_start=884
+  _globals['_SHAPE']._serialized_end=964
+  _globals['_CHECKRESULT']._serialized_start=966
+  _globals['_CHECKRESULT']._serialized_end=1087
   _globals['_FINDING']._serialized_start=159
-  _globals['_FINDING']._serialized_end=509
-  _globals['_CHECK']._serialized_start=511
-  _globals['_CHECK']._serialized_end=618
+  _globals['_FINDING']._serialized_end=615
+  _globals['_CHECK']._serialized_start=618
+  _globals['_CHECK']._serialized_end=780
 # @@protoc_insertion_point(module_scope)

@@ -49,6 +49,34 @@ SEVERITY_CRITICAL: Severity.ValueType  # 3
 """Users are hurt now."""
 Global___Severity: _TypeAlias = Severity  # noqa: Y015
 
+class _Shape:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ShapeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Shape.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SHAPE_UNSPECIFIED: _Shape.ValueType  # 0
+    """Not known: no figure is kept of it, or not for long enough."""
+    SHAPE_SPIKE: _Shape.ValueType  # 1
+    """It rose and fell back."""
+    SHAPE_STEP: _Shape.ValueType  # 2
+    """It went from one level to another at one moment, and stays there."""
+    SHAPE_DRIFT: _Shape.ValueType  # 3
+    """It has moved further and further since then."""
+
+class Shape(_Shape, metaclass=_ShapeEnumTypeWrapper):
+    """How the figure behind a finding moved."""
+
+SHAPE_UNSPECIFIED: Shape.ValueType  # 0
+"""Not known: no figure is kept of it, or not for long enough."""
+SHAPE_SPIKE: Shape.ValueType  # 1
+"""It rose and fell back."""
+SHAPE_STEP: Shape.ValueType  # 2
+"""It went from one level to another at one moment, and stays there."""
+SHAPE_DRIFT: Shape.ValueType  # 3
+"""It has moved further and further since then."""
+Global___Shape: _TypeAlias = Shape  # noqa: Y015
+
 class _CheckResult:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -93,6 +121,8 @@ class Finding(_message.Message):
     EVIDENCE_FIELD_NUMBER: _builtins.int
     EXPLAINS_FIELD_NUMBER: _builtins.int
     IMPACT_FIELD_NUMBER: _builtins.int
+    SHAPE_FIELD_NUMBER: _builtins.int
+    OBSERVED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Identifies the finding within its answer."""
     kind: _builtins.str
@@ -105,6 +135,8 @@ class Finding(_message.Message):
     """What is wrong, in a sentence without principals."""
     impact: _builtins.float
     """How much it hurts, for ranking: sessions waiting or working because of it, on average."""
+    shape: Global___Shape.ValueType
+    """How the figure behind it moved."""
     @_builtins.property
     def onset(self) -> _timestamp_pb2.Timestamp:
         """When it began, as far as is known."""
@@ -121,6 +153,10 @@ class Finding(_message.Message):
     def explains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the findings that this one explains."""
 
+    @_builtins.property
+    def observed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the oldest reading that it stands on began."""
+
     def __init__(
         self,
         *,
@@ -134,10 +170,12 @@ class Finding(_message.Message):
         evidence: _abc.Iterable[_entity_pb2.Evidence] | None = ...,
         explains: _abc.Iterable[_builtins.str] | None = ...,
         impact: _builtins.float = ...,
+        shape: Global___Shape.ValueType = ...,
+        observed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["onset", b"onset"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["observed_at", b"observed_at", "onset", b"onset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "entities", b"entities", "evidence", b"evidence", "explains", b"explains", "id", b"id", "impact", b"impact", "kind", b"kind", "onset", b"onset", "severity", b"severity", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "entities", b"entities", "evidence", b"evidence", "explains", b"explains", "id", b"id", "impact", b"impact", "kind", b"kind", "observed_at", b"observed_at", "onset", b"onset", "severity", b"severity", "shape", b"shape", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -152,22 +190,28 @@ class Check(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    OBSERVED_AT_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """The root-cause catalogue's id."""
     result: Global___CheckResult.ValueType
     """What it came to."""
     reason: _builtins.str
     """Why it is clear, or could not be checked, with the figures."""
+    @_builtins.property
+    def observed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the oldest reading that it stands on began; unset where there is none."""
+
     def __init__(
         self,
         *,
         kind: _builtins.str = ...,
         result: Global___CheckResult.ValueType = ...,
         reason: _builtins.str = ...,
+        observed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["observed_at", b"observed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "reason", b"reason", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "observed_at", b"observed_at", "reason", b"reason", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
