@@ -23,6 +23,8 @@ from storex.diagnostics.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
 from storex.fleet.v1.fleet_pb2 import ListRegionsRequest, StreamInstancesRequest
 from storex.fleet.v1.fleet_pb2_grpc import FleetServiceStub
 from storex.history.v1.history_pb2_grpc import HistoryServiceStub
+from storex.judge.v1.judge_pb2_grpc import JudgeServiceStub
+from storex.snapshot.v1.snapshot_pb2_grpc import SnapshotServiceStub
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -31,14 +33,18 @@ Response = TypeVar("Response")
 class StorexClient:
     """A connection to a coordinator at `host:port`; close it, or use it as a context manager."""
 
-    def __init__(self, address: str, token: TokenSource) -> None:
+    def __init__(self, address: str, token: TokenSource, snapshot: str = "") -> None:
+        """With a snapshot's name every call is answered from that, in place of the live instance."""
         self._address = address
         self._token = token
+        self.snapshot = snapshot
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self.fleet = FleetServiceStub(self._channel)
         self.diagnostics = DiagnosticsServiceStub(self._channel)
         self.history = HistoryServiceStub(self._channel)
+        self.snapshots = SnapshotServiceStub(self._channel)
         self.agent = AgentServiceStub(self._channel)
+        self.judge = JudgeServiceStub(self._channel)
 
     def call(
         self,
@@ -49,7 +55,7 @@ class StorexClient:
     ) -> Response:
         """Call a unary method of one of the stubs. Raises CallError."""
         try:
-            return method(request, timeout=seconds, metadata=call_metadata(self._token))
+            return method(request, timeout=seconds, metadata=call_metadata(self._token, self.snapshot))
         except grpc.RpcError as error:
             raise call_error(error, self._address) from None
 
@@ -61,7 +67,7 @@ class StorexClient:
         seconds: float = STREAM_SECONDS,
     ) -> Generator[Response, None, None]:
         """Call a streaming method; leaving the iteration cancels the call. Raises CallError."""
-        call = method(request, timeout=seconds, metadata=call_metadata(self._token))
+        call = method(request, timeout=seconds, metadata=call_metadata(self._token, self.snapshot))
         try:
             yield from call
         except grpc.RpcError as error:

@@ -12,6 +12,7 @@ from libs.config import StorexConfig
 
 COORDINATOR = "coordinator"
 AGENT = "agent"
+JUDGE = "judge"
 
 # Below the range from which systems give out the ports of outgoing connections: a service that comes back after a
 # crash would else find its port taken by somebody's client.
@@ -41,20 +42,21 @@ class MeshPlan:
 
 
 def plan_mesh(config: StorexConfig, ports: Iterator[int]) -> MeshPlan:
-    """One shard a region, a coordinator and an agent, on the given ports."""
+    """One shard a region, a coordinator, an agent and a judge, on the given ports."""
     addresses = {name: region.shard or _local(next(ports)) for name, region in config.regions.items()}
-    coordinator, agent = _local(next(ports)), _local(next(ports))
+    coordinator, agent, judge = (_local(next(ports)) for _ in range(3))
     shards = [
         _service(config, f"shard-{name}", "shard", ("--region", name), address, next(ports))
         for name, address in addresses.items()
     ]
     routes = [argument for name, address in addresses.items() for argument in ("--shard", f"{name}={address}")]
-    front = (*routes, "--agent", agent)
+    front = (*routes, "--agent", agent, "--judge", judge)
     return MeshPlan(
         services=(
             *shards,
             _service(config, COORDINATOR, COORDINATOR, front, coordinator, next(ports)),
             _service(config, AGENT, AGENT, ("--coordinator", coordinator), agent, next(ports)),
+            _service(config, JUDGE, JUDGE, ("--coordinator", coordinator), judge, next(ports)),
         ),
         coordinator=coordinator,
     )

@@ -81,7 +81,7 @@ def test_a_second_mesh_is_refused_and_the_first_goes_on(storex: Storex) -> None:
     assert storex.json("status")["state"] == "ready"
 
 
-@pytest.mark.parametrize("name", ["shard-us-east-1", "coordinator", "agent"])
+@pytest.mark.parametrize("name", ["shard-us-east-1", "coordinator", "agent", "judge"])
 def test_a_killed_service_comes_back(storex: Storex, name: str) -> None:
     before = service(storex, name)
     os.kill(before["pid"], signal.SIGKILL)

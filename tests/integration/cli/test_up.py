@@ -59,14 +59,14 @@ class Foreground:
 
 def service_pids(file: Path) -> list[int]:
     shown = json.loads(storex("status", "--json", file=file).stdout)
-    assert [service["name"] for service in shown["services"]] == ["shard-r1", "coordinator", "agent"]
+    assert [service["name"] for service in shown["services"]] == ["shard-r1", "coordinator", "agent", "judge"]
     return [service["pid"] for service in shown["services"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_everything(file: Path, number: signal.Signals) -> None:
     with Foreground(file) as mesh:
-        assert {event["service"] for event in mesh.events} == {"shard-r1", "coordinator", "agent", ""}
+        assert {event["service"] for event in mesh.events} == {"shard-r1", "coordinator", "agent", "judge", ""}
         pids = service_pids(file)
         mesh.process.send_signal(number)
         assert mesh.process.wait(20) == 0
@@ -103,7 +103,7 @@ def test_a_file_broken_while_the_mesh_runs_does_not_stop_it_from_being_stopped(f
 def test_secrets_are_for_their_owner_only_and_stand_in_no_command_line(file: Path, tmp_path: Path) -> None:
     with Foreground(file):
         tokens = [path.read_text() for path in (tmp_path / "state/tokens").iterdir()]
-        assert len(tokens) == 3
+        assert len(tokens) == 4
         commands = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in service_pids(file))
         environments = b"".join(Path(f"/proc/{pid}/environ").read_bytes() for pid in service_pids(file))
         assert not any(token.encode() in commands + environments for token in tokens)

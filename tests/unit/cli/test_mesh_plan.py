@@ -26,16 +26,18 @@ def test_the_plan_wires_every_service_to_the_others(tmp_path: Path) -> None:
     text = FULL + "  us-1: {domain: us, shard: '127.0.0.1:9', instances: {}}\n"
     config = load_config(config_of(tmp_path, text))
     plan = plan_mesh(config, count(100))
-    shard, fixed, coordinator, agent = plan.services
-    assert [service.name for service in plan.services] == ["shard-eu-west-1", "shard-us-1", "coordinator", "agent"]
+    shard, fixed, coordinator, agent, judge = plan.services
+    names = [service.name for service in plan.services]
+    assert names == ["shard-eu-west-1", "shard-us-1", "coordinator", "agent", "judge"]
     assert (shard.address, fixed.address) == ("127.0.0.1:100", "127.0.0.1:9")
     assert coordinator.address == plan.coordinator
     given = " ".join(coordinator.arguments)
-    assert f"--shard eu-west-1={shard.address} --shard us-1={fixed.address} --agent {agent.address}" in given
-    assert f"--coordinator {plan.coordinator}" in " ".join(agent.arguments)
+    assert f"--shard eu-west-1={shard.address} --shard us-1={fixed.address} --agent {agent.address} --judge {judge.address}" in given
+    for caller in (agent, judge):
+        assert f"--coordinator {plan.coordinator}" in " ".join(caller.arguments)
     assert "--region eu-west-1" in " ".join(shard.arguments)
     ports = [service.metrics_port for service in plan.services]
-    assert len({*ports, *(int(service.address.rpartition(":")[2]) for service in plan.services)}) == 8
+    assert len({*ports, *(int(service.address.rpartition(":")[2]) for service in plan.services)}) == 10
 
 
 def test_the_token_files_are_private_and_replaced(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_role_that_no_policy_declares_keeps_the_mesh_from_starting(
 ) -> None:
     path = written(tmp_path, "oncall")
     assert run(["up", "-f", str(path)]) == 3
-    told = f"{path}:4: unknown role 'oncall'. Write one of: auditor, dba, deployer, on-call, viewer.\n"
+    told = f"{path}:4: unknown role 'oncall'. Write one of: auditor, dba, deployer, evaluator, on-call, viewer.\n"
     assert told in capsys.readouterr().err
 
 

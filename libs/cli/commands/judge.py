@@ -1,0 +1,169 @@
+"""`storex judge`: replay recorded worlds through candidate agents, and keep a worse one out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from libs.cli.failures import ExitStatus
+from libs.cli.judge.files import read_candidate, read_scenarios
+from libs.cli.judge.junit import comparison_junit
+from libs.cli.judge.markdown import comparison_markdown
+from libs.cli.judge.runs import run_to_the_end
+from libs.cli.judge.tables import comparison_view, run_view, runs_view, scenarios_view
+from libs.cli.output import Output, proto_json
+from libs.cli.session import FileOption, JsonOption, StateDirOption, UserOption, connect
+from libs.client import StorexClient
+from storex.judge.v1 import judge_pb2
+from storex.judge.v1.comparison_pb2 import Comparison
+
+app = typer.Typer(help="Compare agents on recorded worlds.", no_args_is_help=True)
+
+ScenarioOption = Annotated[
+    list[str] | None, typer.Option("--scenario", metavar="ID", help="Only this one; may be given again.")
+]
+RepeatsOption = Annotated[
+    int, typer.Option("--repeats", min=1, max=50, help="How often each; answers that vary need 3 or more.")
+]
+ParallelOption = Annotated[int, typer.Option("--parallel", min=1, max=16, help="How many replays at a time.")]
+_RUN_ID = re.compile(r"run_[0-9a-f]+")
+
+
+@app.command("add")
+def add(
+    path: Annotated[Path, typer.Argument(help="A YAML file of scenarios, or a folder of them.")],
+    file: FileOption = None,
+    state_dir: StateDirOption = None,
+    user: UserOption = "admin",
+    as_json: JsonOption = False,
+) -> None:
+    """Add scenarios, or replace those of the same id."""
+    scenarios = read_scenarios(path)
+    output, kept = Output(as_json=as_json), []
+    with connect(file, state_dir, user) as client:
+        for scenario in scenarios:
+            request = judge_pb2.PutScenarioRequest(scenario=scenario)
+            kept.append(client.call(client.judge.PutScenario, request).scenario)
+    if as_json:
+        output.json({"scenarios": [proto_json(scenario) for scenario in kept]})
+    else:
+        output.show(scenarios_view(kept))
+
+
+@app.command("scenarios")
+def scenarios(
+    file: FileOption = None, state_dir: StateDirOption = None, user: UserOption = "admin", as_json: JsonOption = False
+) -> None:
+    """List the scenarios whose worlds you may read."""
+    with connect(file, state_dir, user) as client:
+        answer = client.call(client.judge.ListScenarios, judge_pb2.ListScenariosRequest(page_size=1000))
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json(proto_json(answer))
+        return
+    output.show(scenarios_view(answer.scenarios))
+    if answer.undecided_count:
+        output.note(f"Left out: {answer.undecided_count}, because their regions do not answer now.")
+
+
+@app.command("run")
+def run(
+    candidate: Annotated[str, typer.Argument(help="A candidate's YAML file, or the id of a run to go on with.")],
+    only: ScenarioOption = None,
+    repeats: RepeatsOption = 1,
+    parallel: ParallelOption = 4,
+    file: FileOption = None,
+    state_dir: StateDirOption = None,
+    user: UserOption = "admin",
+    as_json: JsonOption = False,
+) -> None:
+    """Replay scenarios through a candidate. What is done is kept: an interrupted run goes on by its id."""
+    output = Output(as_json=as_json)
+    done = run_to_the_end(lambda: connect(file, state_dir, user), _request(candidate, only, repeats, parallel), output)
+    if as_json:
+        output.json(proto_json(done))
+    else:
+        output.show(*run_view(done))
+
+
+@app.command("runs")
+def runs(
+    file: FileOption = None, state_dir: StateDirOption = None, user: UserOption = "admin", as_json: JsonOption = False
+) -> None:
+    """List your runs, newest first."""
+    with connect(file, state_dir, user) as client:
+        answer = client.call(client.judge.ListRuns, judge_pb2.ListRunsRequest(page_size=500))
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json(proto_json(answer))
+    else:
+        output.show(runs_view(answer.runs))
+
+
+@app.command("show")
+def show(
+    run_id: Annotated[str, typer.Argument(help="One of `storex judge runs`.")],
+    file: FileOption = None,
+    state_dir: StateDirOption = None,
+    user: UserOption = "admin",
+    as_json: JsonOption = False,
+) -> None:
+    """Show a run with the outcome of each replay."""
+    with connect(file, state_dir, user) as client:
+        found = client.call(client.judge.GetRun, judge_pb2.GetRunRequest(run_id=run_id)).run
+    output = Output(as_json=as_json)
+    if as_json:
+        output.json(proto_json(found))
+    else:
+        output.show(*run_view(found))
+
+
+@app.command("gate")
+def gate(
+    baseline: Annotated[str, typer.Option("--baseline", help="A candidate's YAML file, or the id of a run.")],
+    candidate: Annotated[str, typer.Option("--candidate", help="What is to be no worse: a file or a run's id.")],
+    only: ScenarioOption = None,
+    repeats: RepeatsOption = 1,
+    parallel: ParallelOption = 4,
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write a summary in Markdown here.")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
+    file: FileOption = None,
+    state_dir: StateDirOption = None,
+    user: UserOption = "admin",
+    as_json: JsonOption = False,
+) -> None:
+    """Fail if the candidate is worse than the baseline in any family, or if the runs prove nothing."""
+    output = Output(as_json=as_json)
+
+    def client() -> StorexClient:
+        return connect(file, state_dir, user)
+
+    sides = [run_to_the_end(client, _request(side, only, repeats, parallel), output) for side in (baseline, candidate)]
+    with client() as open_client:
+        request = judge_pb2.CompareRunsRequest(baseline_run_id=sides[0].run_id, candidate_run_id=sides[1].run_id)
+        comparison = open_client.call(open_client.judge.CompareRuns, request).comparison
+    _write(comparison, markdown, junit)
+    if as_json:
+        output.json(proto_json(comparison))
+    else:
+        output.show(*comparison_view(comparison))
+    if not comparison.passed:
+        raise typer.Exit(ExitStatus.FAILED)
+
+
+def _request(side: str, only: list[str] | None, repeats: int, parallel: int) -> judge_pb2.RunCandidateRequest:
+    if _RUN_ID.fullmatch(side):
+        return judge_pb2.RunCandidateRequest(run_id=side, parallel=parallel)
+    return judge_pb2.RunCandidateRequest(
+        candidate=read_candidate(Path(side)), scenario_ids=only or [], repeats=repeats, parallel=parallel
+    )
+
+
+def _write(comparison: Comparison, markdown: Path | None, junit: Path | None) -> None:
+    if markdown is not None:
+        markdown.write_text(comparison_markdown(comparison), encoding="utf-8")
+    if junit is not None:
+        junit.write_bytes(comparison_junit(comparison))

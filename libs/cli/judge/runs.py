@@ -1,0 +1,56 @@
+"""Runs a candidate to the end: progress on standard error, and on again with a fresh token where one has run out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from libs.cli.failures import CommandError
+from libs.cli.output import Output
+from libs.client import CallError, StorexClient
+from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, GetRunRequest, Outcome, Run, RunCandidateRequest
+
+LONGEST_CALL_SECONDS = 24 * 3600.0
+_EXPIRED = "TOKEN_EXPIRED"
+
+
+def run_to_the_end(connect: Callable[[], StorexClient], request: RunCandidateRequest, output: Output) -> Run:
+    """The run with all its outcomes. Raises CallError and CommandError."""
+    request = _copy(request)
+    while True:
+        with connect() as client:
+            try:
+                _follow(client, request, output)
+                return client.call(client.judge.GetRun, GetRunRequest(run_id=request.run_id)).run
+            except CallError as error:
+                if error.reason != _EXPIRED or not request.run_id:
+                    raise
+
+
+def _follow(client: StorexClient, request: RunCandidateRequest, output: Output) -> None:
+    """Call once; from the first answer on, the request goes on with that run."""
+    for message in client.stream(client.judge.RunCandidate, request, seconds=LONGEST_CALL_SECONDS):
+        if not request.run_id or request.HasField("candidate"):
+            parallel = request.parallel
+            request.Clear()
+            request.run_id, request.parallel = message.run.run_id, parallel
+            output.note(f"{message.run.run_id}: {message.run.planned} replays of {message.run.candidate.name}")
+        if message.HasField("outcome"):
+            output.note(f"{message.run.done}/{message.run.planned} {_line(message.outcome)}")
+    if not request.run_id:
+        raise CommandError("The judge ended without beginning a run.", "Try again.")
+
+
+def _line(outcome: Outcome) -> str:
+    name = f"{outcome.scenario_id} #{outcome.repeat}" if outcome.repeat else outcome.scenario_id
+    if outcome.status != OUTCOME_STATUS_SCORED:
+        return f"{name}: harness error: {outcome.problem}"
+    exact = next((score for score in outcome.scores if score.scorer == "cause_set"), None)
+    if exact is None or exact.value == 1:
+        return f"{name}: right"
+    return f"{name}: {exact.reason}"
+
+
+def _copy(request: RunCandidateRequest) -> RunCandidateRequest:
+    copy = RunCandidateRequest()
+    copy.CopyFrom(request)
+    return copy

@@ -1,0 +1,95 @@
+"""Runs and comparisons for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from libs.cli.output import RowsView, table_of
+from libs.cli.safe_text import plain
+from storex.judge.v1.comparison_pb2 import Comparison, Difference
+from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run
+from storex.judge.v1.scenario_pb2 import Scenario
+
+COLUMNS = ("family", "score", "baseline", "candidate", "difference", "scenarios", "")
+MOST_WORSE = 5
+"""Scenarios that got worse whose transcripts a terminal shows; the Markdown summary has all of them."""
+
+
+def rows_of(comparison: Comparison) -> list[tuple[str, ...]]:
+    """The comparison's table: regressions first, then what changed, then the rest."""
+    return [_row(one) for one in sorted(comparison.differences, key=_order)]
+
+
+def _order(one: Difference) -> tuple[bool, bool, str]:
+    return (not (one.regression and one.gates), one.baseline == one.candidate, one.family)
+
+
+def _row(one: Difference) -> tuple[str, ...]:
+    spread = f"{one.candidate - one.baseline:+.3g}"
+    if one.low != one.high:
+        spread += f" ({one.low:+.3g} to {one.high:+.3g})"
+    mark = ("regression" if one.gates else "dearer") if one.regression else ""
+    values = (f"{one.baseline:.3g}", f"{one.candidate:.3g}", spread, str(one.scenarios), mark)
+    return (one.family or "(all)", one.scorer, *values)
+
+
+def comparison_view(comparison: Comparison) -> Iterator[RenderableType]:
+    """The verdict, what stands against the candidate, the table, and the scenarios that got worse."""
+    names = f"{comparison.candidate_name or 'candidate'} against {comparison.baseline_name or 'baseline'}"
+    passed = comparison.passed
+    yield Text.assemble((f"{'PASSED' if passed else 'FAILED'}  ", "bold green" if passed else "bold red"), plain(names))
+    for problem in comparison.problems:
+        yield plain(f"  {problem}")
+    if comparison.HasField("kappa"):
+        yield plain(f"  Agreement of the judging model with people (Cohen's kappa): {comparison.kappa:.2f}")
+    yield Text("")
+    yield table_of(COLUMNS, rows_of(comparison), {"regression": "red"})
+    for worse in comparison.worse[:MOST_WORSE]:
+        yield Text("")
+        yield plain(f"{worse.family}: {worse.scenario_id}: {'; '.join(worse.reasons)}", "bold")
+        for side, lines in (("was", worse.baseline_transcript), ("is", worse.candidate_transcript)):
+            for number, line in enumerate(lines):
+                yield plain(f"  {side if not number else '':<4}{line}")
+    if len(comparison.worse) > MOST_WORSE:
+        yield plain(f"and {len(comparison.worse) - MOST_WORSE} more: --markdown FILE has them all")
+
+
+def run_view(run: Run) -> Iterator[RenderableType]:
+    """A run with its outcomes, one a line."""
+    yield runs_view([run])
+    yield Text("")
+    columns = ("scenario", "family", "repeat", "exact", "entities", "tool calls", "why not")
+    yield RowsView(columns, [_outcome_row(outcome) for outcome in run.outcomes])
+
+
+def runs_view(runs: Sequence[Run]) -> RenderableType:
+    """Runs, one a line."""
+    rows = [
+        (
+            run.run_id,
+            run.candidate.name,
+            f"{run.done}/{run.planned}",
+            f"{datetime.fromtimestamp(run.created_at.seconds, UTC):%Y-%m-%d %H:%M:%S} UTC",
+        )
+        for run in runs
+    ]
+    return RowsView(("run", "candidate", "done", "began"), rows)
+
+
+def scenarios_view(scenarios: Sequence[Scenario]) -> RenderableType:
+    """Scenarios, one a line."""
+    rows = [(one.scenario_id, one.family, one.world, " / ".join(one.questions)) for one in scenarios]
+    return RowsView(("scenario", "family", "world", "questions"), rows)
+
+
+def _outcome_row(outcome: Outcome) -> tuple[str, ...]:
+    head = (outcome.scenario_id, outcome.family, str(outcome.repeat))
+    if outcome.status != OUTCOME_STATUS_SCORED:
+        return (*head, "", "", str(outcome.tool_calls), f"harness error: {outcome.problem}")
+    values = {score.scorer: f"{score.value:.3g}" for score in outcome.scores}
+    reasons = "; ".join(score.reason for score in outcome.scores if score.reason)
+    return (*head, values.get("cause_set", ""), values.get("entities_by_role", ""), str(outcome.tool_calls), reasons)
