@@ -48,6 +48,7 @@ async def get_read_only_state(
 def _counted(grown: Growth, writes: Writes) -> tuple[int, int]:
     """Writes and failures: refusals where the engine counts errors, else by digest, else by rows that did not change.
 
+    What a read-only server refuses at once does not count as a statement of its kind, on either engine.
     Without digests a kind of statement counts as failed where none of its calls changed any row.
     """
     attempts = int(sum(grown.of(*statements) for statements in _COUNTED.values()))
@@ -55,7 +56,7 @@ def _counted(grown: Growth, writes: Writes) -> tuple[int, int]:
         refused = int(grown.of(*_REFUSALS))
         return attempts + refused, refused  # a statement that is refused so early is not counted as one
     if writes.seconds:
-        return attempts, min(attempts, sum(one.failed for one in writes.work))
+        return max(attempts, sum(one.calls for one in writes.work)), sum(one.failed for one in writes.work)
     unchanged = sum(
         grown.of(*statements) for rows, statements in _COUNTED.items() if grown.knows(rows) and not grown.of(rows)
     )

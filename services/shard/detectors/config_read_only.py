@@ -31,11 +31,19 @@ def detect(readings: Readings) -> Detection:
     if not answer.window_seconds:
         reason = "The server refuses writes; whether anybody tries to write has not been sampled yet."
         return Detection(not_checked=True, reason=reason, look_again=LOOK_AGAIN)
+    if not answer.failed_writes and not answer.is_replica and _is_blind(answer):
+        reason = f"The server refuses writes by {answer.variable}; whether anybody tries to write is not counted."
+        return Detection(not_checked=True, reason=reason)
     if answer.failed_writes < FEWEST or answer.failed_writes < SHARE_FAILED * answer.write_statements:
         tried = f"{answer.failed_writes} of {answer.write_statements} writes failed in {answer.window_seconds:.0f} s"
         again = LOOK_AGAIN if answer.failed_writes else 0.0
         return Detection(reason=f"The server refuses writes by {answer.variable}, but {tried}.", look_again=again)
     return Detection((_finding(answer, readings),))
+
+
+def _is_blind(answer: settings_pb2.GetReadOnlyStateResponse) -> bool:
+    """Engines do not count what they refuse at once, except by digest or by error."""
+    return any(limit.source in ("performance_schema", "statement_digests") for limit in answer.observation.limits)
 
 
 def _finding(answer: settings_pb2.GetReadOnlyStateResponse, readings: Readings) -> finding_pb2.Finding:

@@ -15,7 +15,7 @@ from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
 from services.shard.sampler.history import DigestSample, History, StatusSample
 from storex.diagnostics.v1 import finding_pb2, settings_pb2
 from tests.clock import ManualClock
-from tests.unit.shard.findings import NOW, check_against_the_catalogue, check_prose, readings
+from tests.unit.shard.findings import NOW, check_against_the_catalogue, check_prose, limited, readings
 from tests.unit.shard.recorded import RecordedSource, view_of
 
 
@@ -103,6 +103,14 @@ def test_a_server_nobody_is_hurt_by_is_clear(changes: dict[str, Any]) -> None:
     }
     answer = settings_pb2.GetReadOnlyStateResponse(**state)
     assert found(answer, "get_read_only_state", config_read_only) is None
+
+
+def test_refusals_that_nothing_counts_are_not_called_clear() -> None:
+    answer = settings_pb2.GetReadOnlyStateResponse(variable="read_only", read_only=True, window_seconds=10.0)
+    limited(answer, "performance_schema", "PERFORMANCE_SCHEMA_OFF")
+    assert config_read_only.detect(readings(get_read_only_state=answer)).not_checked
+    answer.is_replica = True
+    assert not config_read_only.detect(readings(get_read_only_state=answer)).not_checked
 
 
 def test_writes_to_a_replica_are_a_warning() -> None:
