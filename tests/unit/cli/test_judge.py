@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+
+from libs.cli.failures import CommandError
+from libs.cli.judge.files import read_candidate, read_scenarios
+from libs.cli.judge.junit import comparison_junit
+from libs.cli.judge.markdown import comparison_markdown
+from libs.cli.judge.tables import comparison_view
+from storex.judge.v1.comparison_pb2 import Comparison
+
+SCENARIO = """
+scenario_id: blocker
+world: regions/lab/instances/a/snapshots/s
+questions:
+  - why is it slow?
+truth:
+  root_causes:
+    - kind: lock.row_blocker
+      entities: [{role: holder, type: connection_id, value: "14"}]
+"""
+
+
+def comparison() -> Comparison:
+    made = Comparison(baseline_name="now", candidate_name="new|prompt")
+    made.problems.append("lock: cause_set fell from 1.00 to 0.00 over 1 scenarios, beyond noise.")
+    made.problems.append("The candidate's run is short.")
+    made.differences.add(
+        family="lock", scorer="cause_set", baseline=1, low=-1, high=-1, scenarios=1, regression=True, gates=True
+    )
+    made.differences.add(family="query", scorer="cause_set", baseline=1, candidate=1, scenarios=2, gates=True)
+    made.differences.add(family="", scorer="tool_calls", baseline=3, candidate=9, low=5, high=7, scenarios=3)
+    made.worse.add(
+        scenario_id="blocker",
+        family="lock",
+        reasons=["cause_set: <b>not named</b>"],
+        baseline_transcript=["? why"],
+        candidate_transcript=["```", "</details>"],
+    )
+    return made
+
+
+def test_scenarios_and_candidates_are_yaml_in_the_words_of_the_contract(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(SCENARIO)
+    (scenario,) = read_scenarios(tmp_path)
+    assert scenario.truth.root_causes[0].entities[0].value == "14"
+    several = tmp_path / "several.yaml"
+    several.write_text("- {scenario_id: a}\n- {scenario_id: b}\n")
+    assert [one.scenario_id for one in read_scenarios(several)] == ["a", "b"]
+    path = tmp_path / "worse.yaml"
+    path.write_text("without_tools: [get_lock_waits]\n")
+    assert (read_candidate(path).name, list(read_candidate(path).without_tools)) == ("worse", ["get_lock_waits"])
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "unknown: 1", "without_tools: 7"])
+def test_a_file_that_is_none_is_told_by_its_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(CommandError) as raised:
+        read_candidate(path)
+    assert str(path) in raised.value.message
+    assert raised.value.remedy
+
+
+def test_no_file_at_all(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.yaml"):
+        with pytest.raises(CommandError):
+            read_scenarios(path)
+
+
+def test_regressions_come_first_and_a_failure_says_so() -> None:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(*comparison_view(comparison()))
+    shown = capture.get()
+    assert shown.startswith("FAILED  new|prompt against now")
+    assert shown.index("cause_set") < shown.index("tool_calls")
+    assert "regression" in shown
+    assert "+6 (+5 to +7)" in shown
+
+
+def test_the_summary_cannot_be_broken_out_of() -> None:
+    page = comparison_markdown(comparison())
+    assert "new\\|prompt" in page
+    assert "<b>" not in page
+    assert page.count("\n</details>") == 1
+
+
+def test_build_servers_get_a_failure_a_family_and_one_for_unsound_runs() -> None:
+    root = ElementTree.fromstring(comparison_junit(comparison()))
+    found = {suite.get("name"): suite.get("failures") for suite in root}
+    assert found == {"soundness": "1", "lock": "1", "query": "0"}
+    (failure,) = root.findall("./testsuite[@name='lock']/testcase/failure")
+    assert "blocker" in (failure.text or "")
+    (sound,) = root.findall("./testsuite[@name='soundness']/testcase/failure")
+    assert sound.get("message") == "The candidate's run is short."
