@@ -62,7 +62,7 @@ _REQUIRED_TABLE = EntityRole(AFFECTED, "table", required=True)
 _INDEX = EntityRole(AFFECTED, "index")
 _SCHEMA = EntityRole(AFFECTED, "schema")
 _HOLDER_USER = EntityRole(HOLDER, "user", required=True)
-_SPIKE_USER = EntityRole(CAUSE, "user")
+_SPIKE_USER = EntityRole(CAUSE, "user", required=True)
 _CHANNEL = EntityRole(AFFECTED, "channel", required=True)
 _ERROR_CODE = EntityRole(CAUSE, "error_code", required=True)
 _VARIABLE = EntityRole(CAUSE, "variable")
@@ -179,6 +179,12 @@ _ENTRIES = (
             EntityRole(CAUSE, "host"),
             EntityRole(CAUSE, "program"),
             EntityRole(CAUSE, "statement_digest"),
+            _TABLE,
+        ),
+        (
+            RequiredEvidence("get_traffic", "clients[*].user", _SPIKE_USER),
+            RequiredEvidence("get_traffic", "clients[*].statements.per_second"),
+            RequiredEvidence("get_traffic", "clients[*].statements.increase_per_second"),
         ),
     ),
     RootCause(

@@ -29,6 +29,7 @@ from storex.diagnostics.v1 import (
     innodb_pb2,
     replication_pb2,
     settings_pb2,
+    traffic_pb2,
 )
 
 QUERY_WINDOW = 20
@@ -51,6 +52,7 @@ REQUESTS: dict[str, Message] = {
     "list_table_limits": capacity_pb2.ListTableLimitsRequest(),
     "get_failed_logins": access_pb2.GetFailedLoginsRequest(),
     "get_replication": replication_pb2.GetReplicationRequest(),
+    "get_traffic": traffic_pb2.GetTrafficRequest(),
 }
 """How each tool is asked for what detectors read."""
 

@@ -65,6 +65,12 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("query.plan_regression", "query.temp_spill", STATEMENT),
     Relation("query.plan_regression", "lock.unindexed_write", STATEMENT),
     Relation("traffic.n_plus_one", "traffic.spike", STATEMENT),
+    # More of a statement that costs much, or that queues, is told as what makes it so; more commits as what each costs.
+    *_each(("query.missing_index", "query.plan_regression", "query.temp_spill"), "traffic.spike", STATEMENT),
+    *_each(("lock.hot_row", "lock.unindexed_write"), "traffic.spike", STATEMENT),
+    Relation("innodb.flush_per_commit", "traffic.spike"),
+    # A statement that reads much by itself, and suddenly comes many times as often.
+    Relation("traffic.spike", "query.heavy_scan", STATEMENT),
     # A change of a variable is told as itself only where nothing more specific names the variable.
     *_each(
         (
@@ -93,6 +99,8 @@ RELATIONS: tuple[Relation, ...] = (
         "connections.exhausted",
         weight=0.5,
     ),
+    # The detector tells nothing where the connections themselves are the matter.
+    Relation("traffic.spike", "connections.exhausted"),
 )
 """Every relation; the order does not matter."""
 

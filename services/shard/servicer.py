@@ -22,8 +22,11 @@ from services.shard.collectors.processes import list_processes
 from services.shard.collectors.purge_state import get_purge_state
 from services.shard.collectors.read_only_state import get_read_only_state
 from services.shard.collectors.replication import get_replication
+from services.shard.collectors.running_statements import list_running_statements
 from services.shard.collectors.table_limits import list_table_limits
+from services.shard.collectors.temp_tables import get_temp_tables
 from services.shard.collectors.top_queries import list_top_queries
+from services.shard.collectors.traffic import get_traffic
 from services.shard.collectors.transactions import list_transactions
 from services.shard.collectors.variable_changes import list_variable_changes
 from services.shard.collectors.variables import list_variables
@@ -36,12 +39,14 @@ from services.shard.view import InstanceView
 from services.shard.watch.merging import merged
 from storex.diagnostics.v1 import (
     access_pb2,
+    activity_pb2,
     capacity_pb2,
     diagnostics_pb2,
     diagnostics_pb2_grpc,
     innodb_pb2,
     replication_pb2,
     settings_pb2,
+    traffic_pb2,
     visibility_pb2,
 )
 from storex.fleet.v1 import fleet_pb2, fleet_pb2_grpc
@@ -173,6 +178,24 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> visibility_pb2.GetVisibilityResponse:
         """See the contract."""
         return await self._collect(get_visibility, request)
+
+    async def GetTraffic(
+        self, request: traffic_pb2.GetTrafficRequest, _context: Context
+    ) -> traffic_pb2.GetTrafficResponse:
+        """See the contract."""
+        return await self._collect(get_traffic, request)
+
+    async def ListRunningStatements(
+        self, request: activity_pb2.ListRunningStatementsRequest, _context: Context
+    ) -> activity_pb2.ListRunningStatementsResponse:
+        """See the contract."""
+        return await self._collect(list_running_statements, request)
+
+    async def GetTempTables(
+        self, request: activity_pb2.GetTempTablesRequest, _context: Context
+    ) -> activity_pb2.GetTempTablesResponse:
+        """See the contract."""
+        return await self._collect(get_temp_tables, request)
 
     async def GetHealth(
         self, request: diagnostics_pb2.GetHealthRequest, _context: Context

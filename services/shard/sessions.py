@@ -13,7 +13,8 @@ SESSION_STATEMENTS = (Statement.PROCESSES, Statement.PROGRAMS, Statement.SESSION
 """What `read_sessions` wants to have been read."""
 
 IDLE = "Sleep"
-_SERVER_USERS = frozenset({"system user", "event_scheduler", "unauthenticated user", ""})
+SERVER_USERS = frozenset({"system user", "event_scheduler", "unauthenticated user", ""})
+"""Users of sessions that no client is behind."""
 _SERVER_COMMANDS = frozenset({"Daemon", "Binlog Dump", "Binlog Dump GTID", "Connect"})
 
 
@@ -45,7 +46,7 @@ def is_idle(session: session_pb2.Session) -> bool:
 
 def is_client(session: session_pb2.Session) -> bool:
     """Whether a client's program is behind it, rather than the server itself or a replica."""
-    return session.user not in _SERVER_USERS and session.command not in _SERVER_COMMANDS
+    return session.user not in SERVER_USERS and session.command not in _SERVER_COMMANDS
 
 
 def _session(

@@ -15,11 +15,14 @@ from services.agent.tools.get_overview import get_overview
 from services.agent.tools.get_purge_state import get_purge_state
 from services.agent.tools.get_read_only_state import get_read_only_state
 from services.agent.tools.get_replication import get_replication
+from services.agent.tools.get_temp_tables import get_temp_tables
+from services.agent.tools.get_traffic import get_traffic
 from services.agent.tools.get_visibility import get_visibility
 from services.agent.tools.list_auto_increments import list_auto_increments
 from services.agent.tools.list_changes import list_changes
 from services.agent.tools.list_instances import list_instances
 from services.agent.tools.list_processes import list_processes
+from services.agent.tools.list_running_statements import list_running_statements
 from services.agent.tools.list_table_limits import list_table_limits
 from services.agent.tools.list_top_queries import list_top_queries
 from services.agent.tools.list_transactions import list_transactions
@@ -51,6 +54,9 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     list_table_limits,
     get_failed_logins,
     get_replication,
+    get_traffic,
+    list_running_statements,
+    get_temp_tables,
     get_visibility,
     list_instances,
 )

@@ -17,8 +17,11 @@ from services.shard.collectors.processes import list_processes
 from services.shard.collectors.purge_state import get_purge_state
 from services.shard.collectors.read_only_state import get_read_only_state
 from services.shard.collectors.replication import get_replication
+from services.shard.collectors.running_statements import list_running_statements
 from services.shard.collectors.table_limits import list_table_limits
+from services.shard.collectors.temp_tables import get_temp_tables
 from services.shard.collectors.top_queries import list_top_queries
+from services.shard.collectors.traffic import get_traffic
 from services.shard.collectors.transactions import list_transactions
 from services.shard.collectors.variable_changes import list_variable_changes
 from services.shard.collectors.variables import list_variables
@@ -46,5 +49,8 @@ COLLECTORS: dict[str, Collector] = {
     "list_table_limits": list_table_limits,
     "get_failed_logins": get_failed_logins,
     "get_replication": get_replication,
+    "get_traffic": get_traffic,
+    "list_running_statements": list_running_statements,
+    "get_temp_tables": get_temp_tables,
     "get_visibility": get_visibility,
 }

@@ -27,6 +27,7 @@ from services.shard.detectors import (
     replication_lag,
     replication_stopped,
     traffic_n_plus_one,
+    traffic_spike,
 )
 from services.shard.detectors.readings import Detector
 
@@ -42,6 +43,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(query_temp_spill.KIND, ("list_top_queries",), query_temp_spill.detect),
     Detector(query_heavy_scan.KIND, ("list_top_queries",), query_heavy_scan.detect),
     Detector(traffic_n_plus_one.KIND, ("list_top_queries",), traffic_n_plus_one.detect),
+    Detector(traffic_spike.KIND, ("get_traffic",), traffic_spike.detect),
     Detector(connections_exhausted.KIND, ("get_connections",), connections_exhausted.detect),
     Detector(connections_leak.KIND, ("get_connections",), connections_leak.detect),
     Detector(

@@ -72,6 +72,11 @@ class Statement(Enum):
     """schema_name, table_name of tables without a primary key or a unique one over columns that are not null."""
     APPLIERS = "appliers"
     """connection_id, state, seconds: the threads that apply what a replica received."""
+    ACCOUNT_WORK = "account_work"
+    """user, host, connects, statements, failed since the engine began to count; rows of one account are to be added
+    up."""
+    SESSION_WORK = "session_work"
+    """connection_id, statements, failed: of the sessions that are open."""
     APPLIER_LOCKS = "applier_locks"
     """connection_id, schema_name, table_name: tables that such threads hold metadata locks on."""
     ACCOUNT = "account"
@@ -153,6 +158,8 @@ NEEDS: dict[Statement, tuple[Feature, ...]] = {
     Statement.INNODB_COUNTERS: (Feature.PROCESS_PRIVILEGE,),
     Statement.ENGINE_COUNTERS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.APPLIERS: (Feature.PROCESS_PRIVILEGE,),
+    Statement.ACCOUNT_WORK: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
+    Statement.SESSION_WORK: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.APPLIER_LOCKS: (Feature.METADATA_LOCKS,),
     Statement.INSTRUMENTATION: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.DIGEST_TABLE: (Feature.STATEMENT_DIGESTS,),
@@ -171,6 +178,7 @@ ROW_CAPS: dict[Statement, int] = {
     **dict.fromkeys((Statement.ROW_LOCK_WAITS, Statement.ROW_LOCKS, Statement.METADATA_LOCKS), 20_000),
     Statement.DIGESTS: 20_000,
     Statement.RECENT_DIGESTS: 20_000,
+    **dict.fromkeys((Statement.ACCOUNT_WORK, Statement.SESSION_WORK), 20_000),
     **dict.fromkeys((Statement.CLIENT_VERSIONS, Statement.COLUMNS, Statement.INDEXES), 50_000),
     **dict.fromkeys((Statement.AUTO_INCREMENTS, Statement.KEYLESS_TABLES), 20_000),
     **dict.fromkeys(

@@ -19,6 +19,8 @@ KEEP_SECONDS = 900.0
 DENSE_SECONDS = 120.0
 SPARSE_SECONDS = 60.0
 """Within `DENSE_SECONDS` every digest sample is kept; older ones are thinned to one in `SPARSE_SECONDS`."""
+SPARSE_CLIENT_SECONDS = 10.0
+"""Samples of what clients did are thinned to one in so many seconds."""
 DENSE_STATUS_SECONDS, SPARSE_STATUS_SECONDS = 300.0, 5.0
 """The same for samples of the counters."""
 
@@ -53,6 +55,52 @@ class ConnectionSample:
 
     at: float
     counts: Mapping[Owner, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientWork:
+    """Statements that a client sent, those of them that failed, and connections that it opened."""
+
+    statements: float = 0.0
+    failed: float = 0.0
+    connects: float = 0.0
+
+    def __add__(self, other: ClientWork) -> ClientWork:
+        return ClientWork(
+            self.statements + other.statements, self.failed + other.failed, self.connects + other.connects
+        )
+
+    @property
+    def negative(self) -> ClientWork:
+        """The same below zero."""
+        return ClientWork(-self.statements, -self.failed, -self.connects)
+
+    def since(self, before: ClientWork) -> ClientWork:
+        """By how much counters grew; after a reset they count from zero."""
+        if self.statements < before.statements:
+            return self
+        return ClientWork(
+            self.statements - before.statements,
+            max(0.0, self.failed - before.failed),
+            max(0.0, self.connects - before.connects),
+        )
+
+    def beyond(self, slack: float) -> ClientWork:
+        """What is there if it is more than a difference between two readings."""
+        statements = self.statements if self.statements > slack else 0.0
+        return ClientWork(statements, max(0.0, self.failed), max(0.0, self.connects))
+
+
+NO_WORK = ClientWork()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSample:
+    """What each client has done since the sampling began; `counted` by the engine, or else estimated."""
+
+    at: float
+    work: Mapping[Owner, ClientWork]
+    counted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +142,7 @@ class History:
     digests: deque[DigestSample] = field(default_factory=deque)
     connections: deque[ConnectionSample] = field(default_factory=deque)
     activity: deque[ActivitySample] = field(default_factory=deque)
+    clients: deque[ClientSample] = field(default_factory=deque)
     tracked: dict[int, TrackedConnection] = field(default_factory=dict)
 
     def add_status(self, sample: StatusSample) -> None:
@@ -111,6 +160,13 @@ class History:
     def add_connections(self, sample: ConnectionSample) -> None:
         """Append a sample of connections by owner."""
         _append(self.connections, sample, sample.at - KEEP_SECONDS)
+
+    def add_clients(self, sample: ClientSample) -> None:
+        """Append a sample of what clients did, and thin those that have grown old."""
+        if self.clients and self.clients[-1].counted is not sample.counted:
+            self.clients.clear()  # estimates and counts cannot be compared
+        _append(self.clients, sample, sample.at - KEEP_SECONDS)
+        self.clients = _thinned(self.clients, sample.at - DENSE_SECONDS, SPARSE_CLIENT_SECONDS)
 
     def add_activity(self, sample: ActivitySample) -> None:
         """Append a sample of running statements."""

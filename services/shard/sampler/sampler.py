@@ -15,8 +15,12 @@ from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.mysql.statements import RECENT_SECONDS, Statement
 from services.shard.replica_rows import replica_lags
+from services.shard.sampler.client_work import Account, ClientMeter, Counted
 from services.shard.sampler.history import (
+    NO_WORK,
     ActivitySample,
+    ClientSample,
+    ClientWork,
     ConnectionSample,
     DigestSample,
     History,
@@ -26,7 +30,7 @@ from services.shard.sampler.history import (
 )
 from services.shard.sampler.metrics import STATUS_VARIABLES
 from services.shard.sampler.recorder import Recorder
-from services.shard.sessions import IDLE, host_without_port, programs_of
+from services.shard.sessions import IDLE, SERVER_USERS, host_without_port, programs_of
 from services.shard.statement_texts import StatementTexts
 from services.shard.view import real, text, whole
 
@@ -42,13 +46,16 @@ RETRY_SECONDS = (1.0, 10.0)
 
 COUNTERS_SECONDS, COUNTERS_SHARE = 2.0, 0.005
 """Shortest time between two readings of the counters outside the status, and the largest share of time for them."""
+CLIENTS_SECONDS, CLIENTS_SHARE = (2.0, 30.0), 0.01
+"""Shortest and longest time between two looks at what clients did, and the largest share of time for them."""
 OWN_PROGRAM = "storex"
 FULL_DIGESTS_SECONDS = 300.0
 """How often all digests are read, not only those that were seen lately: the engine drops some, or all."""
 _COMMITTING = ("commit", "waiting for handler commit", "waiting for semi-sync ack")
 """How the states of sessions that commit begin."""
 SESSIONS_COMMITTING, REPLICA_LAG = "sessions_committing", "replica_lag_seconds"
-_LOCK_STATES = re.compile(r"\block", re.IGNORECASE)
+LOCK_STATES = re.compile(r"\block", re.IGNORECASE)
+"""What the states of sessions that wait for a lock hold."""
 
 
 @dataclass(slots=True)
@@ -83,6 +90,8 @@ class Sampler:
         self._next_digests = 0.0
         self._next_full_digests = 0.0
         self._next_counters = 0.0
+        self._next_clients = 0.0
+        self._meter = ClientMeter()
         self._counters: dict[str, float] = {}
         self.seen = Seen()
 
@@ -125,6 +134,8 @@ class Sampler:
         figures = self._add_sessions(at, results)
         if self._recorder is not None:
             self._recorder.sampled(at, status, figures, results.capabilities.version)
+        if at >= self._next_clients:
+            await self._sample_clients(results, status)
         if at >= self._next_digests:
             await self._sample_digests()
 
@@ -137,6 +148,25 @@ class Sampler:
         for statement in (Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS):
             for row in results.rows(statement):
                 self._counters[text(row["variable_name"])] = real(row["value"])
+
+    async def _sample_clients(self, sessions: ResultSets, status: dict[str, float]) -> None:
+        """What each client did, by the engine's counters; where there are none, by the sessions seen at work."""
+        if not sessions.has(Statement.PROCESSES):
+            return
+        began = self._clock.monotonic()
+        # The accounts first: they are then behind their sessions, and never seem to have done more than these.
+        results = await self._source.read(Statement.ACCOUNT_WORK, Statement.SESSION_WORK)
+        at = self._clock.monotonic()
+        shortest, longest = CLIENTS_SECONDS
+        self._next_clients = at + min(longest, max(shortest, (at - began) / CLIENTS_SHARE))
+        owners = _owners(sessions)
+        counted = results.has(Statement.ACCOUNT_WORK)
+        if counted:
+            totals = self._meter.count(Counted(owners, _session_work(results), _account_work(results)))
+        else:
+            active = [whole(row["connection_id"]) for row in sessions.rows(Statement.PROCESSES) if _worked(row)]
+            totals = self._meter.guess(owners, active, status.get("Questions", 0.0), status.get("Connections", 0.0))
+        self._history.add_clients(ClientSample(at, totals, counted))
 
     async def _sample_digests(self) -> None:
         began = self._clock.monotonic()
@@ -195,7 +225,7 @@ class Sampler:
         return {
             "sessions_idle": float(sum(idle for _, _, idle, _ in tracked)),
             "sessions_waiting_for_locks": float(
-                sum(_LOCK_STATES.search(text(row["state"])) is not None for row in results.rows(Statement.PROCESSES))
+                sum(LOCK_STATES.search(text(row["state"])) is not None for row in results.rows(Statement.PROCESSES))
             ),
             "longest_statement": max((statement.seconds for statement in running), default=0.0),
         }
@@ -211,3 +241,35 @@ class Sampler:
             seconds=real(row["seconds"]),
             rows_examined=None if row["rows_examined"] is None else whole(row["rows_examined"]),
         )
+
+
+def _owners(results: ResultSets) -> dict[int, Owner]:
+    """Who is behind each session of a client."""
+    programs = programs_of(results)
+    found = {}
+    for row in results.rows(Statement.PROCESSES):
+        number, user = whole(row["connection_id"]), text(row["user"])
+        if user not in SERVER_USERS:
+            found[number] = (user, host_without_port(text(row["host"])), programs.get(number, ""))
+    return found
+
+
+def _worked(row: Row) -> bool:
+    """Whether a session works, or did since about the last look."""
+    return row["command"] != IDLE or real(row["seconds"]) < CLIENTS_SECONDS[0]
+
+
+def _session_work(results: ResultSets) -> dict[int, ClientWork]:
+    return {
+        whole(row["connection_id"]): ClientWork(real(row["statements"]), real(row["failed"]))
+        for row in results.rows(Statement.SESSION_WORK)
+    }
+
+
+def _account_work(results: ResultSets) -> dict[Account, ClientWork]:
+    found: dict[Account, ClientWork] = {}
+    for row in results.rows(Statement.ACCOUNT_WORK):
+        account = (text(row["user"]), text(row["host"]))
+        work = ClientWork(real(row["statements"]), real(row["failed"]), real(row["connects"]))
+        found[account] = found.get(account, NO_WORK) + work
+    return found

@@ -110,6 +110,9 @@ class Scripted(diagnostics_pb2_grpc.DiagnosticsServiceServicer, fleet_pb2_grpc.F
         raise StorexError(Reason.UNIMPLEMENTED)
 
     ListRegions: Any = _unscripted
+    GetTraffic: Any = _unscripted
+    ListRunningStatements: Any = _unscripted
+    GetTempTables: Any = _unscripted
     ListProcesses: Any = _unscripted
     GetLockWaits: Any = _unscripted
     ListTransactions: Any = _unscripted

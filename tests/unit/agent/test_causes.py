@@ -17,6 +17,7 @@ from storex.diagnostics.v1 import finding_pb2
 from tests.unit.agent import answers
 from tests.unit.agent.recorded import claimed, health_record, record, report_on
 from tests.unit.shard import test_lock_detectors as locks
+from tests.unit.shard import test_traffic_spike as traffic
 from tests.unit.shard import test_work_detectors as work
 from tests.unit.shard.findings import readings
 
@@ -33,6 +34,7 @@ CASES: dict[str, Readings] = {
     "query.temp_spill": readings(list_top_queries=work.answer_of(work.scan(temp_disk_tables=40))),
     "query.heavy_scan": readings(list_top_queries=work.answer_of(work.scan())),
     "traffic.n_plus_one": readings(_HISTORY, list_top_queries=_PAGES),
+    "traffic.spike": readings(get_traffic=traffic.answer_of(traffic.grown())),
     "connections.exhausted": readings(get_connections=work.full(100)),
 }
 

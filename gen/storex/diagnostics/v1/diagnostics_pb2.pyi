@@ -1027,6 +1027,8 @@ class ConnectionGroup(_message.Message):
     LONGEST_IDLE_SECONDS_FIELD_NUMBER: _builtins.int
     MEDIAN_IDLE_SECONDS_FIELD_NUMBER: _builtins.int
     GROWTH_FIELD_NUMBER: _builtins.int
+    IDLE_RATIO_FIELD_NUMBER: _builtins.int
+    LIMIT_RATIO_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """The database account."""
     host: _builtins.str
@@ -1047,6 +1049,10 @@ class ConnectionGroup(_message.Message):
     """The median idle time of the idle ones, in seconds."""
     growth: _builtins.int
     """How many more than at the start of the sampled window."""
+    idle_ratio: _builtins.float
+    """Idle over total, 0 to 1."""
+    limit_ratio: _builtins.float
+    """Total over the server's limit, 0 to 1."""
     def __init__(
         self,
         *,
@@ -1060,10 +1066,12 @@ class ConnectionGroup(_message.Message):
         longest_idle_seconds: _builtins.float = ...,
         median_idle_seconds: _builtins.float = ...,
         growth: _builtins.int = ...,
+        idle_ratio: _builtins.float = ...,
+        limit_ratio: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["growth", b"growth", "host", b"host", "idle", b"idle", "idle_in_transaction", b"idle_in_transaction", "longest_idle_seconds", b"longest_idle_seconds", "median_idle_seconds", b"median_idle_seconds", "program", b"program", "running", b"running", "total", b"total", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["growth", b"growth", "host", b"host", "idle", b"idle", "idle_in_transaction", b"idle_in_transaction", "idle_ratio", b"idle_ratio", "limit_ratio", b"limit_ratio", "longest_idle_seconds", b"longest_idle_seconds", "median_idle_seconds", b"median_idle_seconds", "program", b"program", "running", b"running", "total", b"total", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1084,6 +1092,10 @@ class GetConnectionsResponse(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
     WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
+    IDLE_FIELD_NUMBER: _builtins.int
+    IDLE_RATIO_FIELD_NUMBER: _builtins.int
+    CONNECTS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
     current: _builtins.int
     """Connections now."""
     max_connections: _builtins.int
@@ -1098,6 +1110,12 @@ class GetConnectionsResponse(_message.Message):
     """Connection attempts refused for the limit, over the sampled window."""
     window_seconds: _builtins.float
     """The span of the sampled window, in seconds."""
+    idle: _builtins.int
+    """Client connections that are idle."""
+    idle_ratio: _builtins.float
+    """Idle over all client connections, 0 to 1."""
+    connects_per_second: _builtins.float
+    """Connections that were opened or tried, a second, over the sampled window; Storex's own count too."""
     @_builtins.property
     def observation(self) -> _session_pb2.Observation:
         """Where and when this was read."""
@@ -1105,6 +1123,10 @@ class GetConnectionsResponse(_message.Message):
     @_builtins.property
     def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConnectionGroup]:
         """By owner, the largest first."""
+
+    @_builtins.property
+    def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConnectionFailures]:
+        """What went wrong with connections in the sampled window, by kind; only kinds that occurred."""
 
     def __init__(
         self,
@@ -1118,14 +1140,48 @@ class GetConnectionsResponse(_message.Message):
         refused: _builtins.int = ...,
         groups: _abc.Iterable[Global___ConnectionGroup] | None = ...,
         window_seconds: _builtins.float = ...,
+        idle: _builtins.int = ...,
+        idle_ratio: _builtins.float = ...,
+        connects_per_second: _builtins.float = ...,
+        failures: _abc.Iterable[Global___ConnectionFailures] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["observation", b"observation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "groups", b"groups", "max_connections", b"max_connections", "max_used", b"max_used", "observation", b"observation", "refused", b"refused", "running", b"running", "used_ratio", b"used_ratio", "window_seconds", b"window_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connects_per_second", b"connects_per_second", "current", b"current", "failures", b"failures", "groups", b"groups", "idle", b"idle", "idle_ratio", b"idle_ratio", "max_connections", b"max_connections", "max_used", b"max_used", "observation", b"observation", "refused", b"refused", "running", b"running", "used_ratio", b"used_ratio", "window_seconds", b"window_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetConnectionsResponse: _TypeAlias = GetConnectionsResponse  # noqa: Y015
+
+@_typing.final
+class ConnectionFailures(_message.Message):
+    """Connections that failed in one way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTER_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    counter: _builtins.str
+    """The status counter that counts them, for example `Aborted_clients`."""
+    description: _builtins.str
+    """What it means."""
+    count: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        counter: _builtins.str = ...,
+        description: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "counter", b"counter", "description", b"description"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectionFailures: _TypeAlias = ConnectionFailures  # noqa: Y015
 
 @_typing.final
 class ListVariablesRequest(_message.Message):

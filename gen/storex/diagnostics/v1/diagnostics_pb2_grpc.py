@@ -4,11 +4,13 @@ import grpc
 import warnings
 
 from storex.diagnostics.v1 import access_pb2 as storex_dot_diagnostics_dot_v1_dot_access__pb2
+from storex.diagnostics.v1 import activity_pb2 as storex_dot_diagnostics_dot_v1_dot_activity__pb2
 from storex.diagnostics.v1 import capacity_pb2 as storex_dot_diagnostics_dot_v1_dot_capacity__pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2
 from storex.diagnostics.v1 import innodb_pb2 as storex_dot_diagnostics_dot_v1_dot_innodb__pb2
 from storex.diagnostics.v1 import replication_pb2 as storex_dot_diagnostics_dot_v1_dot_replication__pb2
 from storex.diagnostics.v1 import settings_pb2 as storex_dot_diagnostics_dot_v1_dot_settings__pb2
+from storex.diagnostics.v1 import traffic_pb2 as storex_dot_diagnostics_dot_v1_dot_traffic__pb2
 from storex.diagnostics.v1 import visibility_pb2 as storex_dot_diagnostics_dot_v1_dot_visibility__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -130,6 +132,21 @@ class DiagnosticsServiceStub:
                 '/storex.diagnostics.v1.DiagnosticsService/GetVisibility',
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityRequest.SerializeToString,
                 response_deserializer=storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityResponse.FromString,
+                _registered_method=True)
+        self.GetTraffic = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetTraffic',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficResponse.FromString,
+                _registered_method=True)
+        self.ListRunningStatements = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/ListRunningStatements',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsResponse.FromString,
+                _registered_method=True)
+        self.GetTempTables = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetTempTables',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesResponse.FromString,
                 _registered_method=True)
         self.GetHealth = channel.unary_unary(
                 '/storex.diagnostics.v1.DiagnosticsService/GetHealth',
@@ -278,6 +295,27 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTraffic(self, request, context):
+        """Statements and connections by client, host and digest, now against before: whose traffic changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRunningStatements(self, request, context):
+        """The statements that run now, the longest running first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTempTables(self, request, context):
+        """Internal temporary tables, on disk and in memory, and which statements make them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetHealth(self, request, context):
         """Ranked findings for one instance; an empty list means healthy.
         """
@@ -393,6 +431,21 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.GetVisibility,
                     request_deserializer=storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityRequest.FromString,
                     response_serializer=storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityResponse.SerializeToString,
+            ),
+            'GetTraffic': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTraffic,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficResponse.SerializeToString,
+            ),
+            'ListRunningStatements': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRunningStatements,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsResponse.SerializeToString,
+            ),
+            'GetTempTables': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTempTables,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesResponse.SerializeToString,
             ),
             'GetHealth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHealth,
@@ -897,6 +950,87 @@ class DiagnosticsService:
             '/storex.diagnostics.v1.DiagnosticsService/GetVisibility',
             storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityRequest.SerializeToString,
             storex_dot_diagnostics_dot_v1_dot_visibility__pb2.GetVisibilityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTraffic(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetTraffic',
+            storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRunningStatements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/ListRunningStatements',
+            storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTempTables(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetTempTables',
+            storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,11 +6,13 @@ Typed diagnostics of one instance, and its health."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from storex.diagnostics.v1 import access_pb2 as _access_pb2
+from storex.diagnostics.v1 import activity_pb2 as _activity_pb2
 from storex.diagnostics.v1 import capacity_pb2 as _capacity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as _diagnostics_pb2
 from storex.diagnostics.v1 import innodb_pb2 as _innodb_pb2
 from storex.diagnostics.v1 import replication_pb2 as _replication_pb2
 from storex.diagnostics.v1 import settings_pb2 as _settings_pb2
+from storex.diagnostics.v1 import traffic_pb2 as _traffic_pb2
 from storex.diagnostics.v1 import visibility_pb2 as _visibility_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -75,6 +77,12 @@ class DiagnosticsServiceStub:
     """Replication channels, and what slows their appliers down."""
     GetVisibility: _grpc.UnaryUnaryMultiCallable[_visibility_pb2.GetVisibilityRequest, _visibility_pb2.GetVisibilityResponse]
     """What the instance does not let us see, what that costs, and how to mend it."""
+    GetTraffic: _grpc.UnaryUnaryMultiCallable[_traffic_pb2.GetTrafficRequest, _traffic_pb2.GetTrafficResponse]
+    """Statements and connections by client, host and digest, now against before: whose traffic changed."""
+    ListRunningStatements: _grpc.UnaryUnaryMultiCallable[_activity_pb2.ListRunningStatementsRequest, _activity_pb2.ListRunningStatementsResponse]
+    """The statements that run now, the longest running first."""
+    GetTempTables: _grpc.UnaryUnaryMultiCallable[_activity_pb2.GetTempTablesRequest, _activity_pb2.GetTempTablesResponse]
+    """Internal temporary tables, on disk and in memory, and which statements make them."""
     GetHealth: _grpc.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _grpc.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]
@@ -127,6 +135,12 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     """Replication channels, and what slows their appliers down."""
     GetVisibility: _aio.UnaryUnaryMultiCallable[_visibility_pb2.GetVisibilityRequest, _visibility_pb2.GetVisibilityResponse]  # type: ignore[assignment]
     """What the instance does not let us see, what that costs, and how to mend it."""
+    GetTraffic: _aio.UnaryUnaryMultiCallable[_traffic_pb2.GetTrafficRequest, _traffic_pb2.GetTrafficResponse]  # type: ignore[assignment]
+    """Statements and connections by client, host and digest, now against before: whose traffic changed."""
+    ListRunningStatements: _aio.UnaryUnaryMultiCallable[_activity_pb2.ListRunningStatementsRequest, _activity_pb2.ListRunningStatementsResponse]  # type: ignore[assignment]
+    """The statements that run now, the longest running first."""
+    GetTempTables: _aio.UnaryUnaryMultiCallable[_activity_pb2.GetTempTablesRequest, _activity_pb2.GetTempTablesResponse]  # type: ignore[assignment]
+    """Internal temporary tables, on disk and in memory, and which statements make them."""
     GetHealth: _aio.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]  # type: ignore[assignment]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _aio.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]  # type: ignore[assignment]
@@ -284,6 +298,30 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_visibility_pb2.GetVisibilityResponse, _abc.Awaitable[_visibility_pb2.GetVisibilityResponse]]:
         """What the instance does not let us see, what that costs, and how to mend it."""
+
+    @_abc_1.abstractmethod
+    def GetTraffic(
+        self,
+        request: _traffic_pb2.GetTrafficRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_traffic_pb2.GetTrafficResponse, _abc.Awaitable[_traffic_pb2.GetTrafficResponse]]:
+        """Statements and connections by client, host and digest, now against before: whose traffic changed."""
+
+    @_abc_1.abstractmethod
+    def ListRunningStatements(
+        self,
+        request: _activity_pb2.ListRunningStatementsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_activity_pb2.ListRunningStatementsResponse, _abc.Awaitable[_activity_pb2.ListRunningStatementsResponse]]:
+        """The statements that run now, the longest running first."""
+
+    @_abc_1.abstractmethod
+    def GetTempTables(
+        self,
+        request: _activity_pb2.GetTempTablesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_activity_pb2.GetTempTablesResponse, _abc.Awaitable[_activity_pb2.GetTempTablesResponse]]:
+        """Internal temporary tables, on disk and in memory, and which statements make them."""
 
     @_abc_1.abstractmethod
     def GetHealth(

@@ -16,6 +16,7 @@ from services.agent.report.causes.plan_regression import PlanRegression
 from services.agent.report.causes.read_only import ReadOnly
 from services.agent.report.causes.row_blocker import RowBlocker
 from services.agent.report.causes.temp_spill import TempSpill
+from services.agent.report.causes.traffic_spike import TrafficSpike
 from services.agent.report.causes.unindexed_write import UnindexedWrite
 from services.agent.report.causes.variable_change import VariableChange
 
@@ -31,6 +32,7 @@ _ALL: tuple[CauseGuide, ...] = (
     TempSpill(),
     HeavyScan(),
     NPlusOne(),
+    TrafficSpike(),
     ConnectionsExhausted(),
     ConnectionLeak(),
     ReadOnly(),

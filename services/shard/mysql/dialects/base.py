@@ -157,6 +157,24 @@ COMMON_STATEMENTS: dict[Statement, Sql] = {
         " WHERE t.table_type = 'BASE TABLE' AND k.table_name IS NULL"
         " AND t.table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
     ),
+    # Statements as clients send them: neither what procedures run, nor pings and goodbyes.
+    # Twice over one table each: MariaDB has no indexes on these, and would go through one for each row of the other.
+    Statement.ACCOUNT_WORK: (
+        "SELECT user AS user, host AS host, total_connections AS connects, 0 AS statements, 0 AS failed"
+        " FROM performance_schema.accounts WHERE user IS NOT NULL"
+        " UNION ALL SELECT user, host, 0, SUM(count_star), SUM(sum_errors)"
+        " FROM performance_schema.events_statements_summary_by_account_by_event_name"
+        " WHERE count_star > 0 AND user IS NOT NULL"
+        " AND (event_name LIKE 'statement/sql/%' OR event_name = 'statement/com/Execute') GROUP BY user, host"
+    ),
+    Statement.SESSION_WORK: (
+        "SELECT t.processlist_id AS connection_id, s.statements AS statements, s.failed AS failed"
+        " FROM (SELECT thread_id, SUM(count_star) AS statements, SUM(sum_errors) AS failed"
+        " FROM performance_schema.events_statements_summary_by_thread_by_event_name"
+        " WHERE count_star > 0"
+        " AND (event_name LIKE 'statement/sql/%' OR event_name = 'statement/com/Execute') GROUP BY thread_id) s"
+        " JOIN performance_schema.threads t ON t.thread_id = s.thread_id WHERE t.processlist_id IS NOT NULL"
+    ),
     Statement.APPLIER_LOCKS: (
         "SELECT DISTINCT t.processlist_id AS connection_id, l.object_schema AS schema_name,"
         " l.object_name AS table_name"

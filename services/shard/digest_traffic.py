@@ -1,0 +1,73 @@
+"""How often each statement is sent now and before, out of samples of the digests: for the collector of traffic."""
+
+from __future__ import annotations
+
+from services.shard.client_traffic import rate_change_of
+from services.shard.mysql.statements import DIGEST_COUNTERS
+from services.shard.sampler.history import DigestCounters, DigestKey, DigestSample
+from services.shard.statement_texts import KnownStatement
+from services.shard.system_statements import is_system
+from services.shard.view import InstanceView
+from storex.diagnostics.v1 import traffic_pb2
+
+MOST_TOLD = 50
+MOST_FOLLOWED = 60
+"""Statements whose rates are followed back: those with most calls in the window."""
+BEGINNING = 3.0
+"""What ran within so many seconds before a change may already belong to it: samples are seconds apart."""
+_CALLS, _TIME, _ERRORS = (DIGEST_COUNTERS.index(name) for name in ("calls", "total_picoseconds", "errors"))
+_NONE: DigestCounters = (0,) * len(DIGEST_COUNTERS)
+_PICO = 1e12
+
+
+def digest_traffic(view: InstanceView, window: float) -> list[traffic_pb2.DigestTraffic]:
+    """The statements of applications, those first that grew most."""
+    samples = list(view.history.digests)
+    if len(samples) < 2:
+        return []
+    last = samples[-1]
+    then = view.history.digests_before(last.at, window) or samples[0]
+    calls = {key: _calls(last, key) - _calls(then, key) for key in last.counters}
+    busiest = sorted((key for key in calls if calls[key] > 0), key=lambda key: -calls[key])
+    epoch = view.clock.now() - view.clock.monotonic()
+    found = []
+    for key in busiest[:MOST_FOLLOWED]:
+        known = view.texts.get(key[1])
+        if known is not None and key[1] and not is_system(key[0], known.tables):
+            found.append(_followed(samples, key, known, window, epoch))
+    found.sort(key=lambda one: (-one.calls.increase_per_second, -one.calls.per_second))
+    return found[:MOST_TOLD]
+
+
+def _calls(sample: DigestSample, key: DigestKey) -> int:
+    return sample.counters.get(key, _NONE)[_CALLS]
+
+
+def _followed(
+    samples: list[DigestSample], key: DigestKey, known: KnownStatement, window: float, epoch: float
+) -> traffic_pb2.DigestTraffic:
+    change = rate_change_of([(sample.at, float(_calls(sample, key))) for sample in samples], window, epoch)
+    at = change.changed_at.ToNanoseconds() / 1e9 - epoch
+    middle = next((sample for sample in samples if sample.at >= at - 0.001), samples[-1])
+    first, between, last = (sample.counters.get(key, _NONE) for sample in (samples[0], middle, samples[-1]))
+    # Engines count since their start: even before the first sample a call had its cost.
+    before = between if between[_CALLS] - first[_CALLS] < 1 else _less(between, first)
+    after = _less(last, between)
+    return traffic_pb2.DigestTraffic(
+        statement=known.proto(),
+        schema=key[0],
+        tables=[table if "." in table or not key[0] else f"{key[0]}.{table}" for table in known.tables],
+        calls=change,
+        average_seconds=_average(after),
+        earlier_average_seconds=_average(before),
+        is_new=between[_CALLS] - first[_CALLS] <= BEGINNING * change.per_second,
+        failed_ratio=round(min(1.0, after[_ERRORS] / after[_CALLS]), 4) if after[_CALLS] else 0.0,
+    )
+
+
+def _less(now: DigestCounters, then: DigestCounters) -> DigestCounters:
+    return tuple(max(0, a - b) for a, b in zip(now, then, strict=True))
+
+
+def _average(counters: DigestCounters) -> float:
+    return round(counters[_TIME] / _PICO / counters[_CALLS], 6) if counters[_CALLS] else 0.0

@@ -1,0 +1,122 @@
+"""When a rate changed most, and what it was before: pure functions over samples of a counter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+Counts = Sequence[tuple[float, float]]
+"""Times in seconds, and a counter that only grows, oldest first."""
+
+QUIET_TENTH = 0.9
+"""Of the time before, so much counts: what was exceeded more seldom is not what was usual."""
+LEVELS_APART = 3.0
+"""A rate that is so many times another, or so small a part of it, is a level of its own."""
+FEWEST_BEFORE = 2
+"""Pieces before a change, beyond which the one next to it does not count."""
+_SHORTEST = 0.05
+"""Two samples closer than this say nothing about a rate, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The rate between two samples."""
+
+    start: float
+    end: float
+    per_second: float
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class RateStep:
+    """A rate before and after `at`; `least` is the lowest that it has been since."""
+
+    at: float
+    before: float
+    before_seconds: float
+    after: float
+    after_seconds: float
+    least: float
+
+
+def pieces_of(counts: Counts) -> list[Piece]:
+    """The rates between samples; where a counter fell there is none."""
+    return [
+        Piece(start, end, (now - then) / (end - start))
+        for (start, then), (end, now) in pairwise(counts)
+        if end - start >= _SHORTEST and now >= then
+    ]
+
+
+def rate_step(pieces: Sequence[Piece]) -> RateStep | None:
+    """The moment that divides the rates best into two levels, by their logarithms; None where there are too few.
+
+    Where the rate has changed much once more since, that is the moment. What came before is the level that was exceeded
+    in a tenth of that time only, so that a peak now and then in the past counts, and one alone does not.
+    """
+    place = _best_split(pieces)
+    if place is None:
+        return None
+    while (further := _best_split(pieces[place:])) is not None:
+        level, later = _mean(pieces[place : place + further]), _mean(pieces[place + further :])
+        if level / LEVELS_APART < later < level * LEVELS_APART:
+            break
+        place += further
+    before, after = pieces[:place], pieces[place:]
+    settled = before[:-1] if place > FEWEST_BEFORE else before  # it may have begun within the last of them
+    return RateStep(
+        at=after[0].start,
+        before=_usual_peak(settled),
+        before_seconds=sum(piece.seconds for piece in before),
+        after=_mean(after),
+        after_seconds=sum(piece.seconds for piece in after),
+        least=min(piece.per_second for piece in after),
+    )
+
+
+def mean_rate(counts: Counts, start: float) -> float:
+    """The rate from the sample nearest before `start`, or the oldest there is, to the newest; 0 where there is none."""
+    first = next((found for found in reversed(counts) if found[0] <= start), counts[0] if counts else None)
+    if first is None or counts[-1][0] - first[0] < _SHORTEST:
+        return 0.0
+    return max(0.0, (counts[-1][1] - first[1]) / (counts[-1][0] - first[0]))
+
+
+def _best_split(pieces: Sequence[Piece]) -> int | None:
+    """Where the variance between the two sides is greatest, each piece weighing as much as it lasted."""
+    levels = [math.log1p(piece.per_second) for piece in pieces]
+    weights = [piece.seconds for piece in pieces]
+    all_weight = sum(weights)
+    all_level = sum(level * weight for level, weight in zip(levels, weights, strict=True))
+    best, found = -1.0, None
+    weight, level = 0.0, 0.0
+    for place in range(1, len(pieces)):
+        weight += weights[place - 1]
+        level += levels[place - 1] * weights[place - 1]
+        rest = all_weight - weight
+        between = weight * rest * (level / weight - (all_level - level) / rest) ** 2
+        if between > best:
+            best, found = between, place
+    return found
+
+
+def _usual_peak(pieces: Sequence[Piece]) -> float:
+    """The rate that was exceeded in a tenth of the time."""
+    ordered = sorted(pieces, key=lambda piece: piece.per_second)
+    left = QUIET_TENTH * sum(piece.seconds for piece in ordered)
+    for piece in ordered:
+        left -= piece.seconds
+        if left <= 0.0:
+            return piece.per_second
+    return ordered[-1].per_second
+
+
+def _mean(pieces: Sequence[Piece]) -> float:
+    return sum(piece.per_second * piece.seconds for piece in pieces) / sum(piece.seconds for piece in pieces)
