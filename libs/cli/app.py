@@ -14,9 +14,11 @@ from libs.cli.commands import (
     event,
     fleet,
     history,
+    judge,
     lab,
     normal,
     policy,
+    snapshot,
     status,
     up,
 )
@@ -45,5 +47,7 @@ app.command("changes")(changes.changes)
 app.command("event")(event.event)
 app.command("ask")(ask.ask)
 app.command("demo")(demo.demo)
+app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(lab.app, name="lab")
 app.add_typer(policy.app, name="policy")
+app.add_typer(judge.app, name="judge")

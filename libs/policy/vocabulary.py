@@ -12,6 +12,7 @@ from storex.common.v1 import options_pb2
 from storex.diagnostics.v1 import diagnostics_pb2
 from storex.fleet.v1 import fleet_pb2
 from storex.history.v1 import history_pb2
+from storex.judge.v1 import judge_pb2
 from storex.snapshot.v1 import snapshot_pb2
 
 CONTRACTS: tuple[FileDescriptor, ...] = (
@@ -20,6 +21,7 @@ CONTRACTS: tuple[FileDescriptor, ...] = (
     history_pb2.DESCRIPTOR,
     agent_pb2.DESCRIPTOR,
     snapshot_pb2.DESCRIPTOR,
+    judge_pb2.DESCRIPTOR,
 )
 """The files whose services policy knows; a new area is one more entry."""
 

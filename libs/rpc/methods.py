@@ -14,6 +14,7 @@ from storex.common.v1 import error_pb2, options_pb2
 from storex.diagnostics.v1 import diagnostics_pb2
 from storex.fleet.v1 import fleet_pb2
 from storex.history.v1 import history_pb2
+from storex.judge.v1 import judge_pb2
 from storex.snapshot.v1 import snapshot_pb2
 
 REGION_ERROR_FIELD = 15
@@ -22,6 +23,7 @@ REGION_ERROR_FIELD = 15
 SCOPE_GLOBAL = options_pb2.SCOPE_GLOBAL
 SCOPE_REGION = options_pb2.SCOPE_REGION
 SCOPE_AGENT = options_pb2.SCOPE_AGENT
+SCOPE_JUDGE = options_pb2.SCOPE_JUDGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +117,6 @@ METHODS = MethodTable.from_descriptors(
     history_pb2.DESCRIPTOR,
     agent_pb2.DESCRIPTOR,
     snapshot_pb2.DESCRIPTOR,
+    judge_pb2.DESCRIPTOR,
 )
 """Every method of Storex. A new service is one more line here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.judge.scorers.causal_path import CAUSAL_PATH
 from services.judge.scorers.cause_set import CAUSE_SET
 from services.judge.scorers.confirmed_right import CONFIRMED_RIGHT
+from services.judge.scorers.decisiveness import DECISIVENESS
 from services.judge.scorers.entities import ENTITIES
 from services.judge.scorers.forbidden_advice import FORBIDDEN_ADVICE
 from services.judge.scorers.groundedness import GROUNDEDNESS
@@ -27,6 +28,7 @@ SCORERS: dict[str, Scorer] = {
         FORBIDDEN_ADVICE,
         TRAPS,
         CONFIRMED_RIGHT,
+        DECISIVENESS,
         TOOL_CALLS,
         TOKENS,
         COST,
