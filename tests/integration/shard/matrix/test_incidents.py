@@ -12,7 +12,7 @@ from libs.lab.incidents import INCIDENTS, Incident
 from libs.lab.truth import HEALTHY
 from tests.integration.shard.matrix.records import record
 from tests.integration.shard.matrix.stage import set_up
-from tests.integration.shard.matrix.watching import Sighting, seen_late, watch
+from tests.integration.shard.matrix.watching import Sighting, seen_late, shown, watch
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -32,9 +32,10 @@ async def observe(folder: Path, binary: EngineBinary, incident: Incident, primar
         async with stage.shard() as before:
             await asyncio.sleep(BEFORE)
             running = await asyncio.to_thread(stage.fleet.inject, incident.id, stage.name)
-            watched = await watch(before, running.truth, FOUND_WITHIN)
+            truth = shown(running.truth, binary.kind)
+            watched = await watch(before, truth, FOUND_WITHIN)
         async with stage.shard() as after:
-            return watched, await watch(after, running.truth, FOUND_WITHIN, *seen_late(running.truth))
+            return watched, await watch(after, truth, FOUND_WITHIN, *seen_late(truth))
 
 
 @pytest.mark.parametrize(("place", "incident"), list(enumerate(CELLS)), ids=[found.id for found in CELLS])

@@ -126,6 +126,8 @@ class Fault:
     title: str
     make: Callable[[Clinic], Truth]
     only: Literal["MariaDB", "MySQL", ""] = ""
+    lets_in: bool = True
+    """Whether the server lets a shard in that comes later."""
 
 
 def on(*tables: str) -> tuple[Entity, ...]:

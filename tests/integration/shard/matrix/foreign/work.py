@@ -292,7 +292,7 @@ FAULTS = {
     "n_plus_one.short": Fault("A short list, looked up in another table one by one", one_by_one),
     "leak.two": Fault("Two programs leak connections", two_leak),
     "leak.slow": Fault("A leak far below the limit", slow_leak),
-    "exhausted.lowered": Fault("max_connections was lowered", limit_lowered),
+    "exhausted.lowered": Fault("max_connections was lowered", limit_lowered, lets_in=False),
     "exhausted.behind_a_lock": Fault(
         "Everybody waits for one transaction until no connection is left", all_wait_for_one
     ),
