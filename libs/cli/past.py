@@ -13,6 +13,7 @@ from libs.cli.commands.diag import not_found
 from libs.cli.times import parse_moment
 from libs.client import CallError, Listing, StorexClient, resolve_instance
 from storex.diagnostics.v1.session_pb2 import Observation
+from storex.snapshot.v1.snapshot_pb2 import GetSnapshotRequest
 
 NameArgument = Annotated[str, typer.Argument(help="regions/R/instances/I, or a unique short name.")]
 AtOption = Annotated[
@@ -43,9 +44,12 @@ def call(client: StorexClient, method: grpc.UnaryUnaryMultiCallable[Q, A], reque
         raise not_found(client, error, request.name) from None
 
 
-def moment_of(at: str | None) -> datetime:
-    """The moment that `--at` means. Raises CommandError."""
+def moment_of(at: str | None, client: StorexClient | None = None) -> datetime:
+    """The moment that `--at` means; a client that asks a snapshot counts from that one's. Raises CommandError."""
     now = datetime.now().astimezone()
+    if client is not None and client.snapshot:
+        found = client.call(client.snapshots.GetSnapshot, GetSnapshotRequest(name=client.snapshot)).snapshot
+        now = found.captured_at.ToDatetime(UTC).astimezone()
     return now if at is None else parse_moment(at, now)
 
 

@@ -27,6 +27,9 @@ StateDirOption = Annotated[
     Path | None, typer.Option("--state-dir", help="The state directory of the mesh, instead of the file.")
 ]
 UserOption = Annotated[str, typer.Option("--as", metavar="USER", help="The user of the file to act as.")]
+SnapshotOption = Annotated[
+    str, typer.Option("--snapshot", metavar="NAME", help="Ask a snapshot in place of the live instance.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -78,14 +81,17 @@ def config_file(file: Path | None) -> Path:
     raise CommandError("There is no storex.yaml here.", remedy, ExitStatus.CONFIG)
 
 
-def connect(file: Path | None, state_dir: Path | None, user: str) -> StorexClient:
-    """A client of the running mesh that acts as a user. Raises CommandError, ConfigError, OSError."""
+def connect(file: Path | None, state_dir: Path | None, user: str, snapshot: str = "") -> StorexClient:
+    """A client of the running mesh that acts as a user. Raises CommandError, ConfigError, OSError.
+
+    With a snapshot's name it is answered from that.
+    """
     place = Place.find(file, state_dir)
     mesh = place.mesh()
     person = find_user(user, place.file or Path(mesh.config))
     issuer = LocalIssuer.open(place.state_dir)
     token = issuer.issue_user(person.name, person.teams, person.roles, TOKEN_SECONDS)
-    return StorexClient(mesh.coordinator, lambda: token)
+    return StorexClient(mesh.coordinator, lambda: token, snapshot)
 
 
 def find_user(name: str, file: Path) -> UserConfig:

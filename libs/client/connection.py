@@ -25,6 +25,7 @@ TokenSource = Callable[[], str]
 """Gives the caller's token as it is now."""
 
 
-def call_metadata(token: TokenSource) -> tuple[tuple[str, str], ...]:
-    """The caller's token, and an id under which the call is found in every log."""
-    return (("authorization", f"Bearer {token()}"), ("x-request-id", new_id("req")))
+def call_metadata(token: TokenSource, snapshot: str = "") -> tuple[tuple[str, str], ...]:
+    """The caller's token, an id under which the call is found in every log, and the snapshot that is to answer."""
+    metadata = (("authorization", f"Bearer {token()}"), ("x-request-id", new_id("req")))
+    return (*metadata, ("x-storex-snapshot", snapshot)) if snapshot else metadata

@@ -46,10 +46,14 @@ class Instance:
         """Its labels, as the inventory has them now."""
         return self.config.labels
 
-    async def close(self) -> None:
-        """Stop sampling and watching, and end the sessions."""
+    def stop_sampling(self) -> None:
+        """Look at the server only when asked."""
         for task in self._work:
             task.cancel()
+
+    async def close(self) -> None:
+        """Stop sampling and watching, and end the sessions."""
+        self.stop_sampling()
         await asyncio.gather(*self._work, return_exceptions=True)
         await self.executor.close()
 

@@ -12,7 +12,7 @@ from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.investigation import follow
 from libs.cli.output import Output, proto_json
 from libs.cli.report import report_markdown, report_view
-from libs.cli.session import FileOption, JsonOption, StateDirOption, UserOption, connect
+from libs.cli.session import FileOption, JsonOption, SnapshotOption, StateDirOption, UserOption, connect
 from libs.cli.times import parse_moment, parse_span
 from libs.client import CallError, Listing, StorexClient, resolve_target
 from libs.client.targets import is_complete
@@ -35,6 +35,7 @@ def ask(
     ] = None,
     session: Annotated[str, typer.Option("--session", help="Go on with a session; its id is below each report.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the report as Markdown.")] = False,
+    snapshot: SnapshotOption = "",
     file: FileOption = None,
     state_dir: StateDirOption = None,
     user: UserOption = "admin",
@@ -48,7 +49,7 @@ def ask(
     request = AskRequest(question=question, session_id=session)
     _set_time(request, at, span)
     output = Output(as_json=as_json)
-    with connect(file, state_dir, user) as client:
+    with connect(file, state_dir, user, snapshot) as client:
         if target:
             request.target = resolve_target(target, Listing() if is_complete(target) else client.listing())
         report = _ask(client, request, output)

@@ -11,7 +11,7 @@ from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.output import Output, proto_json, table_of
 from libs.cli.past import AtOption, NameArgument, call, full_name, limits_in, moment_of, written
 from libs.cli.safe_text import plain
-from libs.cli.session import FileOption, JsonOption, StateDirOption, UserOption, connect
+from libs.cli.session import FileOption, JsonOption, SnapshotOption, StateDirOption, UserOption, connect
 from libs.cli.times import parse_span
 from storex.history.v1.history_pb2 import Change, ChangeKind, ListChangesRequest
 
@@ -28,6 +28,7 @@ def changes(
     at: AtOption = None,
     span: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long before that: 1h, 7d.")] = "24h",
     page_size: Annotated[int, typer.Option("--most", help="How many at most.")] = 100,
+    snapshot: SnapshotOption = "",
     file: FileOption = None,
     state_dir: StateDirOption = None,
     user: UserOption = "admin",
@@ -40,11 +41,11 @@ def changes(
             f"There is no kind of change {unknown[0]!r}.", f"There is {', '.join(KINDS)}.", ExitStatus.USAGE
         )
     output = Output(as_json=as_json)
-    with connect(file, state_dir, user) as client:
+    with connect(file, state_dir, user, snapshot) as client:
         request = ListChangesRequest(
             name=full_name(client, name), page_size=page_size, kinds=[KINDS[kind] for kind in kinds or []]
         )
-        end = moment_of(at)
+        end = moment_of(at, client)
         request.end.FromDatetime(end)
         request.start.FromDatetime(end - parse_span(span))
         answer = call(client, client.history.ListChanges, request)

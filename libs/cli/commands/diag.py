@@ -18,7 +18,7 @@ from google.protobuf.message_factory import GetMessageClass
 from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.message_view import message_view
 from libs.cli.output import Output, proto_json
-from libs.cli.session import FileOption, JsonOption, StateDirOption, UserOption, connect
+from libs.cli.session import FileOption, JsonOption, SnapshotOption, StateDirOption, UserOption, connect
 from libs.client import CallError, Listing, StorexClient, resolve_instance
 from libs.client.targets import near_matches
 from storex.diagnostics.v1 import diagnostics_pb2
@@ -45,6 +45,7 @@ def diag(
             "--set", metavar="FIELD=VALUE", help="A field of the request, such as page_size=5 or window=300s."
         ),
     ] = None,
+    snapshot: SnapshotOption = "",
     file: FileOption = None,
     state_dir: StateDirOption = None,
     user: UserOption = "admin",
@@ -52,7 +53,7 @@ def diag(
 ) -> None:
     """Show what one collector reads from an instance."""
     method = _method(collector)
-    with connect(file, state_dir, user) as client:
+    with connect(file, state_dir, user, snapshot) as client:
         full_name = resolve_instance(name, Listing() if name.startswith("regions/") else client.listing())
         answer = _call(client, method, _request(method, full_name, settings or []))
     output = Output(as_json=as_json)

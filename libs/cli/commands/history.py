@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from libs.cli.output import Output, proto_json, table_of
 from libs.cli.past import AtOption, NameArgument, call, full_name, limits_in, moment_of, written
 from libs.cli.safe_text import plain
-from libs.cli.session import FileOption, JsonOption, StateDirOption, UserOption, connect
+from libs.cli.session import FileOption, JsonOption, SnapshotOption, StateDirOption, UserOption, connect
 from libs.cli.times import parse_span
 from storex.history.v1.history_pb2 import (
     GetMetricHistoryRequest,
@@ -34,6 +34,7 @@ def history(
     span: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long before that: 10m, 1h, 7d.")] = "1h",
     step: Annotated[str | None, typer.Option("--step", metavar="DURATION", help="The time between points.")] = None,
     digest: Annotated[str, typer.Option("--digest", help="The statement, for a metric kept per statement.")] = "",
+    snapshot: SnapshotOption = "",
     file: FileOption = None,
     state_dir: StateDirOption = None,
     user: UserOption = "admin",
@@ -41,13 +42,13 @@ def history(
 ) -> None:
     """Show a metric of an instance over time; without a metric, which there are."""
     output = Output(as_json=as_json)
-    with connect(file, state_dir, user) as client:
+    with connect(file, state_dir, user, snapshot) as client:
         full = full_name(client, name)
         if metric is None:
             listed = call(client, client.history.ListMetrics, ListMetricsRequest(name=full))
         else:
             request = GetMetricHistoryRequest(name=full, metric=metric, statement_digest=digest)
-            _set_times(request, at, parse_span(span), step, as_json=as_json)
+            _set_times(request, moment_of(at, client), parse_span(span), step, as_json=as_json)
             answer = call(client, client.history.GetMetricHistory, request)
     if as_json:
         output.json(proto_json(listed if metric is None else answer))
@@ -56,9 +57,8 @@ def history(
 
 
 def _set_times(
-    request: GetMetricHistoryRequest, at: str | None, span: timedelta, step: str | None, *, as_json: bool
+    request: GetMetricHistoryRequest, end: datetime, span: timedelta, step: str | None, *, as_json: bool
 ) -> None:
-    end = moment_of(at)
     request.end.FromDatetime(end)
     request.start.FromDatetime(end - span)
     if step is not None:

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from libs.cli.output import Output, proto_json, table_of
 from libs.cli.past import AtOption, NameArgument, call, full_name, limits_in, moment_of, written
 from libs.cli.safe_text import plain
-from libs.cli.session import FileOption, JsonOption, StateDirOption, UserOption, connect
+from libs.cli.session import FileOption, JsonOption, SnapshotOption, StateDirOption, UserOption, connect
 from libs.cli.times import parse_span
 from storex.history.v1.history_pb2 import GetNormalRequest, GetNormalResponse, Normal, NormalBasis
 
@@ -27,6 +27,7 @@ def normal(
     metrics: Annotated[list[str] | None, typer.Argument(help="The metrics; all if none is given.")] = None,
     at: AtOption = None,
     span: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long before that is looked at.")] = "1m",
+    snapshot: SnapshotOption = "",
     file: FileOption = None,
     state_dir: StateDirOption = None,
     user: UserOption = "admin",
@@ -34,11 +35,11 @@ def normal(
 ) -> None:
     """Compare an instance's metrics with what is normal for them, the least normal first."""
     output = Output(as_json=as_json)
-    with connect(file, state_dir, user) as client:
+    with connect(file, state_dir, user, snapshot) as client:
         request = GetNormalRequest(name=full_name(client, name), metrics=metrics or [])
         request.window.FromTimedelta(parse_span(span))
         if at is not None:
-            request.at.FromDatetime(moment_of(at))
+            request.at.FromDatetime(moment_of(at, client))
         answer = call(client, client.history.GetNormal, request)
     if as_json:
         output.json(proto_json(answer))

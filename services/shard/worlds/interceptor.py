@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from prometheus_client import CollectorRegistry, Counter
 
 from libs.core.errors import Reason, StorexError
+from libs.rpc.interceptors.authorise import READ_SNAPSHOTS
 from libs.rpc.interceptors.base import CallInterceptor, Incoming
 from services.shard.worlds.replay import Replay, enter_replay
 from services.shard.worlds.worlds import Worlds
@@ -34,7 +35,13 @@ class ReplayInterceptor(CallInterceptor):
             yield
             return
         if call.method is None or call.method.of_snapshots:
+            if call.method is not None and call.method.permission == READ_SNAPSHOTS:
+                yield  # what is known of snapshots is the same whoever is asked
+                return
             raise StorexError(Reason.SNAPSHOT_READ_ONLY)
+        if call.method.lasting:
+            self._missed.labels("later").inc()
+            raise StorexError(Reason.NOT_CAPTURED, what="what happened after its moment")
         replay = Replay(await self._worlds.open(call.snapshot))
         self._replays.inc()
         enter_replay(replay)

@@ -81,6 +81,15 @@ MAY_JUDGE = {"dba", "dba but one"}
 MAY_POST = {"dba", "payments on-call", "orders on-call", "both", "dba but one"}
 """Who may tell a region of events, wherever a cell shows them anything."""
 
+MAY_DO = {
+    "events.write": MAY_POST,
+    "snapshot.create": MAY_POST,
+    "snapshot.read": MAY_POST | {"dba by agent", "on-call by agent"},
+    "snapshot.delete": {"dba", "dba but one"},
+    "snapshot.export": {"dba", "dba but one"},
+}
+"""Who holds a permission that does not come with seeing an instance."""
+
 ONLY_FLEET = {"coordinator itself"}
 """Who holds nothing but `fleet.read`."""
 

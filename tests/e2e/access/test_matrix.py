@@ -17,8 +17,8 @@ from tests.e2e.access.expected import (
     HIDDEN_RPCS,
     INSTANCES,
     MAY_ASK,
+    MAY_DO,
     MAY_JUDGE,
-    MAY_POST,
     ONLY_FLEET,
     PEOPLE,
     REGIONS,
@@ -48,8 +48,8 @@ def holds(person: str, instance: str, method: MethodInfo) -> str:
 
 def lacks(person: str, method: MethodInfo) -> bool:
     """Whether somebody holds the method's permission nowhere, whatever else they hold."""
-    if method.permission == "events.write":
-        return person not in MAY_POST
+    if method.permission in MAY_DO:
+        return person not in MAY_DO[method.permission]
     return person in ONLY_FLEET and method.permission != "fleet.read"
 
 
