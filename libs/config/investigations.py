@@ -125,6 +125,7 @@ def agent_of(root: Fields) -> AgentSettings:
         cost=below.number("cost", lowest=0.0, highest=_MOST_MONEY),
         wall_seconds=below.number("wall_seconds", lowest=1.0, highest=_MOST_SECONDS),
         tool_seconds=below.number("tool_seconds", lowest=0.1, highest=_MOST_SECONDS),
+        model_seconds=below.number("model_seconds", lowest=1.0, highest=_MOST_SECONDS),
         tools={name: _tool(fields) for name, fields in below.entries("tools")},
     )
     below.finish()

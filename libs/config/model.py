@@ -240,6 +240,7 @@ class AgentSettings:
     cost: float | None = None
     wall_seconds: float | None = None
     tool_seconds: float | None = None
+    model_seconds: float | None = None
     tools: Mapping[str, ToolSeconds] = field(default_factory=dict)
 
 

@@ -15,6 +15,22 @@ class NonsenseAnswerError(Exception):
         super().__init__(problem)
 
 
+class BudgetSpentError(Exception):
+    """A person's or a team's budget of the day does not allow the call; `problem` says whose and how much (PUBLIC)."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
+class OutgoingRefusedError(Exception):
+    """A message held something that looks like customer data, of that `kind`; nothing was sent."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__(kind)
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCallRequest:
     """A call that a model asks for; `arguments` is the JSON text as the model wrote it, not yet checked."""
@@ -45,9 +61,14 @@ class ToolSchema:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A model's turn, with the tokens that it cost as the endpoint counts them (0 where it does not)."""
+    """A model's turn, with the tokens that it cost as the endpoint counts them (0 where it does not).
+
+    `data` is the object that was asked for by a schema; None where none was. `cost` is in the price table's currency.
+    """
 
     text: str
     tool_calls: tuple[ToolCallRequest, ...]
     input_tokens: int
     output_tokens: int
+    data: Mapping[str, object] | None = None
+    cost: float = 0.0

@@ -13,7 +13,8 @@ from libs.llm.conversation import Completion, Message, ToolSchema
 class Endpoint:
     """An endpoint and the model to ask for there; `label` names it in reports.
 
-    `timeout_seconds` bounds one whole turn, retries included; `max_output_tokens` bounds one answer.
+    `timeout_seconds` bounds one whole turn, retries included; `max_output_tokens` bounds one answer. `api` is `chat` or
+    `responses`. Prices are for a million tokens.
     """
 
     label: str
@@ -22,6 +23,13 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
     timeout_seconds: float = 30.0
     max_output_tokens: int = 2048
+    api: str = "chat"
+    input_price: float = 0.0
+    output_price: float = 0.0
+
+    def cost(self, input_tokens: int, output_tokens: int) -> float:
+        """What so many tokens cost here."""
+        return (input_tokens * self.input_price + output_tokens * self.output_price) / 1e6
 
 
 class Model(Protocol):
@@ -32,10 +40,16 @@ class Model(Protocol):
         """Who it is, as reports name it."""
 
     async def complete(
-        self, messages: Sequence[Message], tools: Sequence[ToolSchema], *, timeout_seconds: float
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        *,
+        timeout_seconds: float,
+        schema: ToolSchema | None = None,
     ) -> Completion:
         """The model's next turn, within `timeout_seconds` (or the endpoint's own bound, if smaller).
 
+        With `schema` the turn is one object of that shape (`Completion.data`), and no tool is offered.
         Raises StorexError MODEL_UNAVAILABLE when the endpoint does not answer in time or refuses, and
         NonsenseAnswerError when the answer is not a turn.
         """

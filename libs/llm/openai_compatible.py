@@ -1,40 +1,52 @@
-"""Chat completions at any OpenAI-compatible endpoint."""
+"""A model at any OpenAI-compatible endpoint, through chat completions or responses, streamed where the server can."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import random
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import httpx2  # the SDK's own transport, whose errors it passes on while a stream is read
 import openai
 from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletion
 
 from libs.core.errors import Reason, StorexError
-from libs.llm.conversation import Completion, Message, NonsenseAnswerError, ToolCallRequest, ToolSchema
+from libs.llm.chat import ChatDialect
+from libs.llm.conversation import Completion, Message, NonsenseAnswerError, ToolSchema
 from libs.llm.endpoint import Endpoint
+from libs.llm.responses import ResponsesDialect
+from libs.llm.structured import object_in
+from libs.llm.wire import MAX_BODY_BYTES, BrokenOffError, Dialect, Habits, Turn, events_of
 
-MAX_TOOL_CALLS = 16
-"""Most calls taken from one turn, or one for each tool where more are offered: beyond that it is endless, not
-thorough."""
-MAX_TEXT_LENGTH = 40_000
-"""Longest text taken from one turn, in characters."""
-_RETRIES = 1
+MAX_ATTEMPTS = 4
+"""Most times that one turn is asked for where the server is busy, fails, or breaks off."""
+_FIRST_WAIT_SECONDS = 0.25
+_CHANCE = random.SystemRandom()
+_BUSY = (408, 409, 429)
+_REFUSALS = (400, 422)
 _WITHOUT_KEY = "none"  # the SDK insists on a key; servers that need none ignore it
 
 
 class OpenAICompatibleModel:
-    """Asks an endpoint through chat.completions, not streamed, with one retry inside the time bound."""
+    """Asks an endpoint; waits and asks again as long as that helps within the time bound."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._client = AsyncOpenAI(
             api_key=endpoint.api_key or _WITHOUT_KEY,
             base_url=endpoint.base_url,
-            max_retries=_RETRIES,
+            max_retries=0,
             timeout=endpoint.timeout_seconds,
         )
-        self._limit_parameter = "max_tokens"
+        responses = endpoint.api == "responses"
+        self._dialect: Dialect = ResponsesDialect() if responses else ChatDialect()
+        interface: Any = self._client.responses if responses else self._client.chat.completions
+        self._create: Any = interface.with_streaming_response.create
+        self._habits = Habits()
 
     @property
     def label(self) -> str:
@@ -42,94 +54,77 @@ class OpenAICompatibleModel:
         return f"{self._endpoint.label}/{self._endpoint.model}"
 
     async def complete(
-        self, messages: Sequence[Message], tools: Sequence[ToolSchema], *, timeout_seconds: float
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        *,
+        timeout_seconds: float,
+        schema: ToolSchema | None = None,
     ) -> Completion:
         """The model's next turn; see `Model.complete`."""
         bound = min(timeout_seconds, self._endpoint.timeout_seconds)
-        request = {
-            "model": self._endpoint.model,
-            "messages": [_encode_message(message) for message in messages],
-            "temperature": 0,
-        }
-        if tools:
-            request["tools"] = [_encode_tool(tool) for tool in tools]
+        turn = Turn(tuple(messages), () if schema is not None else tuple(tools), schema)
         try:
             async with asyncio.timeout(bound):
-                answer = await self._ask(request)
+                answer = await self._patiently(turn, time.monotonic() + bound)
         except TimeoutError:
             raise StorexError(Reason.MODEL_UNAVAILABLE, detail=f"no answer within {bound:.1f} s") from None
-        except openai.APIResponseValidationError:
-            raise NonsenseAnswerError("the endpoint answered with something that is not a chat completion") from None
-        except (openai.OpenAIError, ValueError) as error:
-            # ValueError: a body that is not JSON. Its text may quote the conversation, so only the type is kept.
+        except (openai.OpenAIError, httpx2.HTTPError, BrokenOffError, ValueError) as error:
+            # ValueError: a body that is not JSON. Texts may quote the conversation, so only the type is kept.
             raise StorexError(Reason.MODEL_UNAVAILABLE, detail=type(error).__name__) from None
-        return _decode(answer, max(MAX_TOOL_CALLS, len(tools)))
+        return answer if schema is None else _with_object(answer)
 
-    async def _ask(self, request: dict[str, object]) -> object:
-        limit = {self._limit_parameter: self._endpoint.max_output_tokens}
-        create: Any = self._client.chat.completions.create  # its overloads cannot see through a built-up request
-        try:
-            return await create(**request, **limit)
-        except openai.BadRequestError as error:
-            # Newer OpenAI models refuse `max_tokens` and name the parameter that they take in its place.
-            if self._limit_parameter == "max_tokens" and "max_completion_tokens" in str(error):
-                self._limit_parameter = "max_completion_tokens"
-                return await self._ask(request)
-            raise
+    async def _patiently(self, turn: Turn, deadline: float) -> Completion:
+        attempt = 1
+        while True:
+            try:
+                return await self._once(turn)
+            except openai.APIStatusError as error:
+                if error.status_code in _REFUSALS:
+                    if self._habits.learn(str(error), turn):
+                        continue
+                    raise
+                if error.status_code not in _BUSY and error.status_code < 500:
+                    raise
+                wait = _wanted_wait(error) or _back_off(attempt)
+                failure: Exception = error
+            except (openai.APIConnectionError, httpx2.HTTPError, BrokenOffError) as error:
+                wait, failure = _back_off(attempt), error
+            attempt += 1
+            if attempt > MAX_ATTEMPTS or time.monotonic() + wait >= deadline:
+                raise failure
+            await asyncio.sleep(wait)
+
+    async def _once(self, turn: Turn) -> Completion:
+        body = self._dialect.request(turn, self._endpoint.model, self._endpoint.max_output_tokens, self._habits)
+        async with self._create(**body) as response:
+            if "text/event-stream" in response.headers.get("content-type", ""):
+                return await self._dialect.collect(events_of(response.iter_lines()), turn)
+            received = bytearray()
+            async for chunk in response.iter_bytes():
+                received += chunk
+                if len(received) > MAX_BODY_BYTES:
+                    raise NonsenseAnswerError("the answer is far longer than any turn")
+            return self._dialect.decode(json.loads(received), turn)
 
     async def close(self) -> None:
         """Close its connections."""
         await self._client.close()
 
 
-def _encode_tool(tool: ToolSchema) -> dict[str, object]:
-    return {
-        "type": "function",
-        "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
-    }
+def _with_object(answer: Completion) -> Completion:
+    text = answer.tool_calls[0].arguments if answer.tool_calls else answer.text
+    return replace(answer, text=text, tool_calls=(), data=object_in(text))
 
 
-def _encode_message(message: Message) -> dict[str, object]:
-    encoded: dict[str, object] = {"role": message.role, "content": message.text}
-    if message.role == "tool":
-        encoded["tool_call_id"] = message.call_id
-    if message.tool_calls:
-        encoded["tool_calls"] = [
-            {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-    return encoded
+def _wanted_wait(error: openai.APIStatusError) -> float:
+    """How long the server asks to be left alone, in seconds; 0 where it does not say so in a number."""
+    try:
+        return max(0.0, float(error.response.headers.get("retry-after", "")))
+    except ValueError:
+        return 0.0
 
 
-def _decode(answer: object, most_calls: int) -> Completion:
-    """A turn out of what the SDK returned. The SDK does not validate, so every field may be of any type."""
-    choices = answer.choices if isinstance(answer, ChatCompletion) else None
-    if not isinstance(choices, list) or not choices:
-        raise NonsenseAnswerError("the endpoint answered without a choice")
-    message = getattr(choices[0], "message", None)
-    if message is None:
-        raise NonsenseAnswerError("the endpoint answered without a message")
-    text = message.content if isinstance(message.content, str) else ""
-    calls = message.tool_calls if isinstance(message.tool_calls, list) else []
-    if len(text) > MAX_TEXT_LENGTH or len(calls) > most_calls:
-        raise NonsenseAnswerError("the answer is far longer than any turn")
-    usage = getattr(answer, "usage", None)
-    return Completion(
-        text=text,
-        tool_calls=tuple(_decode_call(call, position) for position, call in enumerate(calls)),
-        input_tokens=_count(getattr(usage, "prompt_tokens", 0)),
-        output_tokens=_count(getattr(usage, "completion_tokens", 0)),
-    )
-
-
-def _decode_call(call: object, position: int) -> ToolCallRequest:
-    function = getattr(call, "function", None)
-    name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
-    if not isinstance(name, str) or not isinstance(arguments, str):
-        raise NonsenseAnswerError("a tool call has no name or no arguments")
-    call_id = getattr(call, "id", None)
-    return ToolCallRequest(call_id if isinstance(call_id, str) and call_id else f"call_{position}", name, arguments)
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
+def _back_off(attempt: int) -> float:
+    """Twice as long each time, and never in step with others."""
+    return _FIRST_WAIT_SECONDS * float(2 ** (attempt - 1)) * _CHANCE.uniform(0.5, 1.0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from libs.config import ConfigError
 from libs.core.clock import Clock, SystemClock
@@ -15,8 +16,10 @@ from libs.core.names import ResourceName
 from libs.core.resources import Resource
 from libs.identity import AUDIENCE, ISSUER, FileTokenSource, TokenVerifier
 from libs.identity.principal import COORDINATOR
-from libs.llm import Endpoint, Model, open_model
-from libs.llm.ledger import Ledger
+from libs.llm import Endpoint, open_model
+from libs.llm.budget import DailyBudgets
+from libs.llm.door import Door, PromptUsed
+from libs.llm.ledger import Ledger, Who
 from libs.policy import ReloadingPolicy
 from libs.rpc.call import CallContext, outgoing_metadata
 from libs.rpc.channels import open_channel
@@ -108,8 +111,10 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         channel = open_channel(config.coordinator)
         closing.push_async_callback(channel.close)
         own_token = FileTokenSource(config.token_file)
-        models = _Models(config)
-        closing.push_async_callback(models.close)
+        budgets = DailyBudgets(config.models.budgets, ledger, clock, config.models.currency)
+        door = Door(open_model, ledger, budgets, clock, _refusals_in(registry))
+        closing.push_async_callback(door.close)
+        models = _Models(config, door)
 
         def reach_for(call: CallContext) -> Reach:
             token = call.token
@@ -140,39 +145,43 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
 
 
 class _Models:
-    """The clients of the configured endpoints, opened once, and the reasoners that use them."""
+    """The configured endpoints, opened at the start, and the reasoners that use them."""
 
-    def __init__(self, config: AgentConfig) -> None:
+    def __init__(self, config: AgentConfig, door: Door) -> None:
         self._config = config
+        self._door = door
         self._specialists = load_specialists(TOOLS)
-        self._open: dict[Endpoint, Model] = {}
+        prompts = [specialist.prompt for specialist in self._specialists.values()]
+        text = "\n".join(prompt.text for prompt in prompts)
+        names = " ".join(prompt.reference for prompt in prompts)
+        self._prompt = PromptUsed(names, hashlib.sha256(text.encode()).hexdigest())
         for name in config.regions_with_models:
-            self._models_for(parse_target(f"regions/{name}"))
+            for endpoint in self._endpoints_for(parse_target(f"regions/{name}")):
+                door.open(endpoint)
 
-    def reasoners_for(self, target: Target) -> tuple[Reasoner, Fallback]:
+    def reasoners_for(self, target: Target, who: Who) -> tuple[Reasoner, Fallback]:
         """A reasoner for one question, and the deterministic one behind it; one and the same without a model."""
         fallback = Builtin()
-        models = self._models_for(target)
-        if not models:
+        endpoints = self._endpoints_for(target)
+        if not endpoints:
             return fallback, fallback
-        return ModelReasoner(models, self._specialists, _MODEL_TURN_SECONDS), fallback
+        chain = self._door.chain(endpoints, who, self._prompt)
+        return ModelReasoner(chain, self._specialists, self._config.limits.model_seconds), fallback
 
-    def _models_for(self, target: Target) -> list[Model]:
+    def _endpoints_for(self, target: Target) -> list[Endpoint]:
         try:
-            endpoints = self._config.endpoints_for(target)
+            return self._config.endpoints_for(target)
         except ConfigError as error:
             # A key that cannot be read must not keep anybody from an answer: builtin gives it.
             _log.error("no model is used about %s: %s", target.text, error)
             return []
-        for endpoint in endpoints:
-            if endpoint not in self._open:
-                self._open[endpoint] = open_model(endpoint)
-        return [self._open[endpoint] for endpoint in endpoints]
 
-    async def close(self) -> None:
-        """Close the clients."""
-        for model in self._open.values():
-            await model.close()
+
+def _refusals_in(registry: CollectorRegistry) -> Callable[[str], None]:
+    """Counts what looked like customer data and was not sent to a model."""
+    name, text = "storex_model_messages_refused", "Messages to models that were not sent, by what they looked like"
+    counter = Counter(name, text, ["kind"], registry=registry)
+    return lambda kind: counter.labels(kind).inc()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from libs.core.clock import Clock
 from libs.core.errors import Reason, StorexError
 from libs.core.ids import new_id
+from libs.llm.ledger import Who
 from libs.redaction.prose import scrub
 from services.agent.inquiry import Fallback, Inquiry, Reasoner
 from services.agent.loop.calling import Calling
@@ -38,16 +39,17 @@ _NOT_KEPT = ("What is read cannot be kept in the session.", "The investigation g
 
 _log = logging.getLogger(__name__)
 
-ReasonerFactory = Callable[[Target], tuple[Reasoner, Fallback]]
+ReasonerFactory = Callable[[Target, Who], tuple[Reasoner, Fallback]]
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: the owner of the session, what they can reach, and until when (monotonic seconds) they wait."""
+    """Who asks: owner of the session, teams, what they can reach, and until when (monotonic seconds) they wait."""
 
     owner: str
     reach: Reach
     deadline: float | None = None
+    teams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Asking:
         """
         began = self.clock.monotonic()
         inquiry = await self._open(request, asker)
-        reasoner, fallback = self.reasoners(inquiry.target)
+        reasoner, fallback = self.reasoners(inquiry.target, Who(asker.owner, asker.teams, inquiry.session_id))
         started = agent_pb2.AskResponse(session_started=_started(inquiry, reasoner), sequence=1)
         started.elapsed_seconds = self.clock.monotonic() - began
         yield started

@@ -66,7 +66,8 @@ class AgentServicer(AgentServiceServicer):
         call = current_call()
         if call is None or call.caller is None:
             raise StorexError(Reason.TOKEN_MISSING)
-        return Asker(call.caller.user.subject, self._reach_for(call), call.deadline)
+        user = call.caller.user
+        return Asker(user.subject, self._reach_for(call), call.deadline, tuple(sorted(user.teams)))
 
 
 def _session(head: SessionHead) -> agent_pb2.Session:

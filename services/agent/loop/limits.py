@@ -23,6 +23,8 @@ class LoopLimits:
     tokens: int = 200_000
     cost: float = 0.0
     wall_seconds: float = 90.0
+    model_seconds: float = 30.0
+    """The deadline of one turn of a model; an endpoint may have a shorter one of its own."""
     tool_seconds: float = 15.0
     tools: Mapping[str, float] = field(default_factory=_default_tool_seconds)
     """Deadlines of tools that differ from `tool_seconds`."""

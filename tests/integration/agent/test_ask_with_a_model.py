@@ -35,7 +35,7 @@ def _submit(answer: str = "A batch job holds the locks.", **changes: Any) -> dic
 @asynccontextmanager
 async def mesh_with(tmp_path: Path, *turns: Turn, **settings: Any) -> AsyncIterator[tuple[Mesh, ScriptedEndpoint]]:
     async with endpoint(*turns) as scripted:
-        model = Endpoint("openai", scripted.base_url, "scripted", timeout_seconds=2.0)
+        model = Endpoint("openai", scripted.base_url, "scripted", timeout_seconds=5.0)
         async with running(tmp_path, environment_endpoint=model, **settings) as mesh:
             mesh.coordinator.answers.update(
                 GetOverview=answers.overview(),

@@ -9,7 +9,18 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-Turn = dict[str, Any] | bytes | Callable[[dict[str, Any]], Any]
+
+@dataclass
+class Reply:
+    """An answer with a status and headers of its own. Cut means that the connection ends half way through."""
+
+    body: dict[str, Any] | bytes = b"{}"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+Turn = dict[str, Any] | bytes | Reply | Callable[[dict[str, Any]], Any]
 
 
 def says(text: str) -> dict[str, Any]:
@@ -40,12 +51,57 @@ def _completion(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _encoded(reply: Reply, request: dict[str, Any], path: str) -> tuple[str, bytes]:
+    """The content type and body: a completion as the request wants it, anything else as it is."""
+    if isinstance(reply.body, bytes):
+        return "application/json", reply.body
+    body = reply.body
+    if "choices" in body and path.endswith("/responses"):
+        body = _as_response(body)
+    if not request.get("stream") or reply.status != 200 or not ({"choices", "output"} & body.keys()):
+        return "application/json", json.dumps(body).encode()
+    events = _chunks(body) if "choices" in body else [{"type": "response.completed", "response": body}]
+    lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+    return "text/event-stream", "".join([*lines, "data: [DONE]\n\n"]).encode()
+
+
+def _chunks(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The chunks of a streamed chat completion: text and arguments in pieces, usage last of all."""
+    message = body["choices"][0].get("message", {})
+    deltas: list[dict[str, Any]] = [{"role": "assistant"}]
+    text = message.get("content") or ""
+    deltas += [{"content": text[place : place + 7]} for place in range(0, len(text), 7)]
+    for index, call in enumerate(message.get("tool_calls") or []):
+        named = {"name": call["function"]["name"], "arguments": ""}
+        deltas.append({"tool_calls": [{"index": index, "id": call["id"], "type": "function", "function": named}]})
+        arguments = call["function"]["arguments"]
+        pieces = [arguments[place : place + 9] for place in range(0, len(arguments), 9)]
+        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces]
+    chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    return [*chunks, {"choices": [], "usage": body.get("usage")}]
+
+
+def _as_response(body: dict[str, Any]) -> dict[str, Any]:
+    """A chat completion as the interface `responses` would say it."""
+    message = body["choices"][0]["message"]
+    output: list[dict[str, Any]] = []
+    if message.get("content"):
+        output.append({"type": "message", "content": [{"type": "output_text", "text": message["content"]}]})
+    output += [
+        {"type": "function_call", "call_id": call["id"], **call["function"]} for call in message.get("tool_calls") or []
+    ]
+    usage = {"input_tokens": body["usage"]["prompt_tokens"], "output_tokens": body["usage"]["completion_tokens"]}
+    return {"output": output, "status": "completed", "usage": usage}
+
+
 @dataclass
 class ScriptedEndpoint:
     """Answers request after request with the next turn; the last one is repeated."""
 
     turns: list[Turn] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     status: int = 200
     port: int = 0
 
@@ -73,15 +129,21 @@ class ScriptedEndpoint:
         )
         request = json.loads(await reader.readexactly(length))
         self.requests.append(request)
+        self.paths.append(head.split(" ", 2)[1])
         turn = self.turns[min(len(self.requests), len(self.turns)) - 1]
         if callable(turn):
             turn = turn(request)
         if asyncio.iscoroutine(turn):
             turn = await turn
-        body = turn if isinstance(turn, bytes) else json.dumps(turn).encode()
-        head = f"HTTP/1.1 {self.status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
+        reply = turn if isinstance(turn, Reply) else Reply(turn, self.status)
+        kind, body = _encoded(reply, request, self.paths[-1])
+        headers = {"content-type": kind, "content-length": str(len(body)), **reply.headers}
+        lines = [f"HTTP/1.1 {reply.status} X", *(f"{name}: {value}" for name, value in headers.items())]
+        head = "\r\n".join(lines) + "\r\n\r\n"
+        writer.write(head.encode() + (body[: len(body) // 2] if reply.cut else body))
         await writer.drain()
+        if reply.cut:
+            raise ConnectionError
 
 
 @asynccontextmanager
