@@ -13,6 +13,7 @@ from libs.core.errors import Reason, StorexError
 from libs.core.ids import new_id
 from libs.llm.ledger import Who
 from libs.redaction.prose import scrub
+from services.agent.asked_time import going_on, time_of
 from services.agent.inquiry import Fallback, Inquiry, Reasoner
 from services.agent.loop.calling import Calling
 from services.agent.loop.investigation import Investigation
@@ -23,15 +24,11 @@ from services.agent.records import Record, Records
 from services.agent.sessions.access import check_still_visible
 from services.agent.sessions.store import SessionHead, SessionStore
 from services.agent.target import Target, parse_target
-from services.agent.timestamps import epoch_seconds
 from services.agent.tools.tool import Tool
 from storex.agent.v1 import agent_pb2
 
 MAX_QUESTION_LENGTH = 4000
 """Longest question, in characters."""
-_DEFAULT_WINDOW_SECONDS = 600.0
-_NOW_SECONDS = 120.0
-"""How far from now a moment still counts as now: clocks differ, and people are slower than machines."""
 _RESERVE_SECONDS = 1.0
 """Time kept back from the caller's deadline, to send the report in."""
 
@@ -157,20 +154,34 @@ class Asking:
             return await self._reopen(request.session_id, asker)
         question = _checked_question(request.question)
         now = self.clock.now()
-        window = self._window(request)
+        asked = time_of(request, question, now)
         if not request.session_id:
             target = parse_target(request.target)
             head = SessionHead(new_id("ses"), asker.owner, target.text, now)
             await self.store.create(head)
             turn = await self.store.begin_turn(head.session_id, _kept(request, question, target), now)
-            return Inquiry(head.session_id, target, question, now, window, turn)
+            return Inquiry(
+                head.session_id, target, question, now, asked.seconds, turn, at=asked.end, says_when=asked.said
+            )
         head = await self.store.head(request.session_id, asker.owner)
         target = parse_target(request.target or head.target)
         records = await self.store.records(head.session_id, asker.owner)
         await check_still_visible(records, asker.reach)
         earlier = await self.store.turns(head.session_id, asker.owner)
         turn = await self.store.begin_turn(head.session_id, _kept(request, question, target), now)
-        return Inquiry(head.session_id, target, question, now, window, turn, tuple(earlier), Records(records))
+        asked = asked if asked.said else going_on(asked, question, earlier)
+        return Inquiry(
+            session_id=head.session_id,
+            target=target,
+            question=question,
+            asked_at=now,
+            window_seconds=asked.seconds,
+            turn=turn,
+            earlier=tuple(earlier),
+            records=Records(records),
+            at=asked.end,
+            says_when=asked.said,
+        )
 
     async def _reopen(self, session_id: str, asker: Asker) -> Inquiry:
         """The inquiry of a question that was cut short, with what was recorded for it and is still fresh."""
@@ -183,6 +194,8 @@ class Asking:
         await check_still_visible(records, asker.reach)
         earlier = (await self.store.turns(session_id, asker.owner))[: opened.turn]
         now = self.clock.now()
+        asked = time_of(opened.request, opened.request.question, now)
+        asked = asked if asked.said else going_on(asked, opened.request.question, earlier)
         oldest = now - self.limits.fresh_seconds
         usable = (record for record in records if record.turn != opened.turn or record.recorded_at >= oldest)
         return Inquiry(
@@ -190,26 +203,15 @@ class Asking:
             target=parse_target(opened.request.target),
             question=opened.request.question,
             asked_at=now,
-            window_seconds=self._window(opened.request),
+            window_seconds=asked.seconds,
             turn=opened.turn,
             earlier=tuple(earlier),
             records=Records(usable),
             resumed=True,
             calls_before=highest_number(record for record in records if record.turn == opened.turn),
+            at=asked.end,
+            says_when=asked.said,
         )
-
-    def _window(self, request: agent_pb2.AskRequest) -> float:
-        if request.HasField("at"):
-            ago = self.clock.now() - epoch_seconds(request.at)
-            if abs(ago) > _NOW_SECONDS:
-                problem = "only the present can be investigated, because no history is kept; leave it out"
-                raise StorexError(Reason.REQUEST_INVALID, field="at", problem=problem)
-        if not request.HasField("duration"):
-            return _DEFAULT_WINDOW_SECONDS
-        seconds = request.duration.ToNanoseconds() / 1e9
-        if not 1 <= seconds <= 86400:
-            raise StorexError(Reason.REQUEST_INVALID, field="duration", problem="it must be from 1 second to 24 hours")
-        return seconds
 
 
 def _kept(request: agent_pb2.AskRequest, question: str, target: Target) -> agent_pb2.AskRequest:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services.agent.records import Record, Records, Status
 from services.agent.report.draft import Draft
+from services.agent.report.period import Period
 from services.agent.target import Target
 from storex.agent.v1 import report_pb2
 
@@ -95,6 +96,15 @@ class Inquiry:
     records: Records = field(default_factory=Records)
     outcomes: tuple[CallOutcome, ...] = ()
     """What the last move's calls came to, in the order they were asked for."""
+    at: float | None = None
+    """The end of the time that it is about, in seconds since the epoch; None for now."""
+    says_when: bool = False
+    """Whether the question itself names a time."""
+
+    @property
+    def past(self) -> Period | None:
+        """The time that it is about, where that is over."""
+        return Period(self.at - self.window_seconds, self.at) if self.at is not None else None
     resumed: bool = False
     """Whether this goes on with a question that was cut short; `records` then holds what is still fresh of it."""
     calls_before: int = 0

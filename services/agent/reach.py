@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import grpc
 import grpc.aio
@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from libs.core.errors import Reason, StorexError
 from libs.rpc.call import Metadata
 from libs.rpc.status import error_from_rpc
+from storex.agent.v1 import agent_pb2
 from storex.diagnostics.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
 from storex.fleet.v1.fleet_pb2_grpc import FleetServiceStub
 from storex.history.v1.history_pb2_grpc import HistoryServiceStub
@@ -23,6 +24,13 @@ MAX_STREAMED = 5000
 """Most messages taken from one stream; a larger answer fails instead of filling the memory."""
 
 
+class PastSessions(Protocol):
+    """The asker's own earlier sessions."""
+
+    async def about(self, reach: Reach, target: str, except_session: str) -> agent_pb2.ListSessionsResponse:
+        """Those about a target that the asker may still see, but one."""
+
+
 class Reach:
     """Calls through the coordinator with the user's token and the agent's own; nothing else can be reached from here.
 
@@ -30,8 +38,15 @@ class Reach:
     `timeout_seconds`.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, metadata: Callable[[], Metadata], timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        metadata: Callable[[], Metadata],
+        timeout_seconds: float,
+        past: PastSessions | None = None,
+    ) -> None:
         self._channel = channel
+        self._past = past
         self._metadata = metadata
         self._timeout_seconds = timeout_seconds
         self.diagnostics = DiagnosticsServiceStub(channel)
@@ -40,7 +55,13 @@ class Reach:
 
     def within(self, timeout_seconds: float) -> Reach:
         """The same, with another limit for each call."""
-        return Reach(self._channel, self._metadata, timeout_seconds)
+        return Reach(self._channel, self._metadata, timeout_seconds, self._past)
+
+    async def past_sessions(self, target: str, except_session: str) -> agent_pb2.ListSessionsResponse:
+        """The asker's own earlier sessions about a target, as far as they may still see them. Raises StorexError."""
+        if self._past is None:
+            return agent_pb2.ListSessionsResponse()
+        return await self._past.about(self, target, except_session)
 
     async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
         """The answer of a unary method. Raises StorexError."""

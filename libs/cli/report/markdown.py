@@ -33,6 +33,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _list(
         "How it unfolds", [f"{markdown(link.text)}{_marks(link.evidence_refs)}" for link in report.causal_chain]
     )
+    yield from _list("Seen", [f"{markdown(fact.text)}{_marks(fact.evidence_refs)}" for fact in report.facts])
     yield from _list("Evidence", [_evidence(group) for group in evidence_groups(report)])
     yield from _list("Ruled out", [f"{markdown_code(item.kind)}: {markdown(item.reason)}" for item in report.ruled_out])
     yield from _list("Next steps", [_step(step) for step in report.next_steps], numbered=True)

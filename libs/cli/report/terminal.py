@@ -39,6 +39,7 @@ def report_view(report: Report) -> Iterator[RenderableType]:
     yield from _section(
         "How it unfolds", (plain(f"→ {link.text}{references(link.evidence_refs)}") for link in report.causal_chain)
     )
+    yield from _section("Seen", (plain(f"{fact.text}{references(fact.evidence_refs)}") for fact in report.facts))
     yield from _section("Evidence", _evidence(report))
     yield from _section("Ruled out", (plain(f"{item.kind}  {item.reason}") for item in report.ruled_out))
     yield from _section("Next steps", _steps(report.next_steps))

@@ -14,8 +14,23 @@ _TYPE_WORDS = {"connection_id": "connection", "statement_digest": "statement", "
 
 
 def verdict_word(report: Report) -> str:
-    """The verdict without its prefix, such as `CONFIRMED`."""
+    """The verdict without its prefix, such as `CONFIRMED`; `ANSWER` for a question that asked for no diagnosis."""
+    if report.verdict == Verdict.VERDICT_UNSPECIFIED:
+        return "ANSWER"
     return Verdict.Name(report.verdict).removeprefix("VERDICT_")
+
+
+def period(report: Report) -> str:
+    """The time in the past that a report is about, in UTC; empty for now."""
+    if not report.HasField("about_end"):
+        return ""
+    start, end = (stamp.ToDatetime() for stamp in (report.about_start, report.about_end))
+    same_day = start.date() == end.date()
+    return (
+        f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC"
+        if same_day
+        else f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def risk_word(risk: Risk.ValueType) -> str:
@@ -25,8 +40,8 @@ def risk_word(risk: Risk.ValueType) -> str:
 
 
 def headline(report: Report) -> str:
-    """The verdict, what it is about, and how many claims did not survive the check."""
-    parts = [verdict_word(report), report.target]
+    """The verdict, what it is about and, if that is over, when it was."""
+    parts = [verdict_word(report), report.target, period(report)]
     if report.partial:
         parts.append("partial")
     return "  ".join(part for part in parts if part)
@@ -34,7 +49,7 @@ def headline(report: Report) -> str:
 
 def parts_of(cause: RootCause) -> Iterable[tuple[str, str]]:
     """Each role of a cause with what plays it, such as (`holder`, `connection 812, user payments`)."""
-    roles: dict[str, list[str]] = {}
+    roles: dict[str, list[str]] = {"also on": list(cause.also_on)} if cause.also_on else {}
     for entity in cause.entities:
         roles.setdefault(entity.role, []).append(f"{_TYPE_WORDS.get(entity.type, entity.type)} {entity.value}")
     return ((role, ", ".join(things)) for role, things in roles.items())

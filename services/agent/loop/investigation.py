@@ -69,6 +69,8 @@ class Investigation:
                 turn=self.inquiry.turn,
                 partial=self._partial,
                 notes=(*self.notes, *self._notes),
+                past=self.inquiry.past,
+                window_seconds=self.inquiry.window_seconds,
             ),
         )
         await self._hypotheses.settle(report)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from services.agent.records import UNREACHED
 from services.agent.report.causes.wording import count, seconds
-from services.agent.report.draft import Aspect
+from services.agent.report.draft import Aspect, Draft, Topic
+from services.agent.report.facts.fact import utc
 from services.agent.timestamps import epoch_seconds
 from storex.agent.v1 import report_pb2
 from storex.common.v1 import entity_pb2
@@ -17,19 +18,80 @@ _TYPES = {
     Aspect.WHAT: ("schema", "table", "index", "statement_digest"),
 }
 
+_YES_OR_NO = (Aspect.STILL, Aspect.WELL)
+_MOST_TOLD, _MOST_BESIDE = 10, 2
+"""Sentences of one topic in an answer: of a question for it, and beside a diagnosis."""
 _MAX_UNREACHED = 3
 _LONG_ROLL_BACK = 10_000
 """Changed rows above which the roll-back itself keeps others waiting, so that a commit is asked for first."""
 _DATABASE = re.compile(r"\b[Tt]h(?:e|is) database\b")
 
 
-def answer_for(report: report_pb2.Report, aspects: Sequence[Aspect] = (), asked_about: str = "") -> str:
-    """What of the report the question asks for, or all of it; `asked_about` is a connection id that it names."""
-    if not aspects:
-        return _diagnosis(report)
-    if not report.root_causes:
-        return f"What was found before is not there any more. {_diagnosis(report)}"
-    return " ".join(_about(aspect, report, asked_about) for aspect in aspects)
+def answer_for(report: report_pb2.Report, draft: Draft, facts: Sequence[tuple[Topic, str]] = ()) -> str:
+    """What of the report the question asks for, or all of it, with what was seen beside the causes."""
+    told = [text for topic in dict.fromkeys(topic for topic, _ in facts) for text in _of_topic(topic, facts, draft)]
+    return " ".join(part for part in (*_period(report), draft.lead, *_said(report, draft, bool(told)), *told) if part)
+
+
+def _said(report: report_pb2.Report, draft: Draft, told: bool) -> Iterator[str]:
+    if draft.facts_only:
+        if not told and not draft.lead:
+            yield " ".join(("Nothing could be read about that.", *_gaps(report)))
+        return
+    yield from _yes_or_no(report, draft)
+    aspects = [aspect for aspect in draft.aspects if aspect not in _YES_OR_NO]
+    if aspects and report.root_causes:
+        yield from (_about(aspect, report, draft.asked_about) for aspect in aspects)
+        if draft.on_session:
+            return
+    elif draft.on_session:
+        yield "What was found before is not there any more."
+    elif Aspect.KILL in aspects:
+        yield "No: no session was found that holds up others, so ending one would not help."
+    yield from _asked_about(report, draft.asked_kinds)
+    yield _diagnosis(report)
+
+
+def _period(report: report_pb2.Report) -> list[str]:
+    if not report.HasField("about_end"):
+        return []
+    return [f"From {utc(report.about_start)} to {utc(report.about_end)}, by what was recorded."]
+
+
+def _of_topic(topic: Topic, facts: Sequence[tuple[Topic, str]], draft: Draft) -> list[str]:
+    """The sentences of one topic: all that were asked for, or the first few where a diagnosis goes before them."""
+    texts = [text for other, text in facts if other is topic]
+    return texts[: _MOST_TOLD if draft.facts_only else _MOST_BESIDE]
+
+
+def _yes_or_no(report: report_pb2.Report, draft: Draft) -> Iterator[str]:
+    now = {(cause.kind, cause.name) for cause in report.root_causes}
+    if Aspect.STILL in draft.aspects and draft.before:
+        lasting = [f"{kind} on {name}" for kind, name in draft.before if (kind, name) in now]
+        gone = [f"{kind} on {name}" for kind, name in draft.before if (kind, name) not in now]
+        if lasting:
+            yield f"Yes, still: {', '.join(lasting)}."
+        if gone:
+            seen = report.verdict != report_pb2.VERDICT_INCONCLUSIVE or bool(report.ruled_out)
+            yield f"{'No longer found' if seen else 'It cannot be seen now'}: {', '.join(gone)}."
+    elif Aspect.WELL in draft.aspects or Aspect.STILL in draft.aspects:
+        yield {
+            report_pb2.VERDICT_HEALTHY: "All is well, as far as could be checked.",
+            report_pb2.VERDICT_INCONCLUSIVE: "That cannot be said for sure.",
+        }.get(report.verdict, "No, it is not well.")
+
+
+def _asked_about(report: report_pb2.Report, kinds: Sequence[str]) -> Iterator[str]:
+    """What the checks say of the kinds that a question is about, where none of them is a cause."""
+    if not kinds or any(cause.kind in kinds for cause in report.root_causes):
+        return
+    reasons = {out.kind: out.reason for out in report.ruled_out if out.kind in kinds}
+    unknown = [limit.source for limit in report.limits if limit.code == "NOT_CHECKED" and limit.source in kinds]
+    if reasons:
+        first = next(iter(reasons))
+        yield f"What you ask about was checked and is not the cause: {', '.join(reasons)}. Of {first}: {reasons[first]}"
+    if unknown:
+        yield f"What could not be checked of it: {', '.join(dict.fromkeys(unknown))}."
 
 
 def _about(aspect: Aspect, report: report_pb2.Report, asked_about: str) -> str:
@@ -37,6 +99,8 @@ def _about(aspect: Aspect, report: report_pb2.Report, asked_about: str) -> str:
         return _about_ending(report, asked_about)
     if aspect is Aspect.STEPS:
         return " ".join(f"{number}. {step.text}" for number, step in enumerate(report.next_steps, start=1))
+    if aspect is Aspect.WHY:
+        return " ".join(link.text for link in report.causal_chain) or _diagnosis(report)
     if aspect is Aspect.WHEN:
         return " ".join(_since_when(cause, report) for cause in report.root_causes)
     return " ".join(_named(cause, _TYPES[aspect]) for cause in report.root_causes)

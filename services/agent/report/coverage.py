@@ -42,11 +42,14 @@ def checked_items(records: Records) -> list[report_pb2.CheckedItem]:
     return list(items.values())
 
 
-def gather_limits(records: Records, target: str) -> list[entity_pb2.Limit]:
-    """Every limit that an answer names, every call that failed, and every check that was not made, each once."""
+def gather_limits(records: Records, target: str, *, checks: bool = True) -> list[entity_pb2.Limit]:
+    """Every limit that an answer names, every call that failed, and every check that was not made, each once.
+
+    Without `checks` the last are left out, for when one limit tells of them all.
+    """
     limits: dict[tuple[str, str, str], entity_pb2.Limit] = {}
     for record in records:
-        for limit in (*_of_answer(record), *_of_failure(record), *_of_checks(record)):
+        for limit in (*_of_answer(record), *_of_failure(record), *(_of_checks(record) if checks else ())):
             if limit.name == target:
                 limit.name = ""
             limits.setdefault((limit.name, limit.source, limit.code), limit)

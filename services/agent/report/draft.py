@@ -38,6 +38,22 @@ class Aspect(Enum):
     WHAT = "which statement, table or index"
     WHEN = "since when"
     STEPS = "what to do"
+    WHY = "how it came about"
+    STILL = "whether it is still so"
+    WELL = "whether all is well"
+
+
+class Topic(Enum):
+    """What a question asks to be told beside, or instead of, a diagnosis."""
+
+    CHANGES = "what changed"
+    METRICS = "which figures are far from normal"
+    STATEMENTS = "which statements cost most"
+    OWNERS = "who owns it"
+    VERSIONS = "which versions run"
+    AVAILABILITY = "what does not answer"
+    WORST = "where it is worst"
+    SESSIONS = "what was found before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +68,17 @@ class Draft:
     """The connection id that the question names, or empty."""
     on_session: bool = False
     """Whether it rests on the whole session's records, not only on what was read for this question."""
+    turns: tuple[int, ...] = ()
+    """With `on_session`, the questions whose records it rests on beside this one's; empty for all."""
+    topics: tuple[Topic, ...] = ()
+    """What is to be told beside the causes, or instead of them."""
+    facts_only: bool = False
+    """Whether the question is not about health at all, so that the report has no verdict."""
+    asked_kinds: tuple[str, ...] = ()
+    """Catalogue ids that the question is about: where none of them is a cause, the answer says what the checks say."""
+    before: tuple[tuple[str, str], ...] = ()
+    """Kinds and instances of the causes that the session found before, where the question is whether they last."""
+    lead: str = ""
+    """A sentence of the builtin's own that the answer begins with; PUBLIC."""
     notes: tuple[tuple[str, str], ...] = ()
     """Limits of the reasoning itself, as (code, sentence); both PUBLIC."""

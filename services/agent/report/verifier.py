@@ -20,7 +20,7 @@ _MAX_CITED_ELEMENTS = 5
 """Elements of one list whose values are cited; a thousand waiters need not all be printed."""
 _MAX_VICTIMS = 50
 """Entities of one role and type that a report names."""
-_UNCONFIRMED = 0.6
+UNCONFIRMED = 0.6
 """Most confidence that a cause without all of its required evidence can have."""
 
 _LEAVES = {
@@ -67,6 +67,10 @@ class VerifiedCause:
         """Every element that shows the cause."""
         return [element for found in self.elements.values() for element in found]
 
+    def cap_confidence(self, most: float) -> None:
+        """Be no surer than so."""
+        self.cause = replace(self.cause, confidence=min(self.cause.confidence, most))
+
 
 def verify(cause: DraftCause, records: Records) -> tuple[VerifiedCause | None, list[Strike]]:
     """What stands of a cause (None when nothing does) and what was struck."""
@@ -82,7 +86,7 @@ def verify(cause: DraftCause, records: Records) -> tuple[VerifiedCause | None, l
     verified = VerifiedCause(kept, found, _citations(found), finding=finding)
     verified.missing = _missing(verified)
     if not verified.confirmed:
-        verified.cause = replace(kept, confidence=min(kept.confidence, _UNCONFIRMED))
+        verified.cap_confidence(UNCONFIRMED)
     return verified, strikes
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from google.protobuf.duration_pb2 import Duration
 
 from services.agent.reach import Reach
+from services.agent.timestamps import moment
 from storex.diagnostics.v1.diagnostics_pb2 import ListTopQueriesRequest, ListTopQueriesResponse
 
 
 async def list_top_queries(
-    reach: Reach, name: str, window_seconds: int = 60, page_size: int = 20
+    reach: Reach, name: str, window_seconds: int = 60, page_size: int = 20, until: str = ""
 ) -> ListTopQueriesResponse:
     """The statements that cost most over the last minutes, by digest: calls, time, rows read and returned, index use.
 
@@ -18,8 +19,9 @@ async def list_top_queries(
     name: The instance, as regions/REGION/instances/INSTANCE.
     window_seconds: How far back to look, in seconds.
     page_size: How many at most.
+    until: The end of a time in the past, as 2026-11-22T02:30:00Z; empty for now.
     """
-    return await reach.call(
-        reach.diagnostics.ListTopQueries,
-        ListTopQueriesRequest(name=name, page_size=page_size, window=Duration(seconds=window_seconds)),
-    )
+    request = ListTopQueriesRequest(name=name, page_size=page_size, window=Duration(seconds=window_seconds))
+    if until:
+        request.at.CopyFrom(moment(until))
+    return await reach.call(reach.diagnostics.ListTopQueries, request)

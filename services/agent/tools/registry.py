@@ -8,6 +8,7 @@ from services.agent.tools.get_connections import get_connections
 from services.agent.tools.get_failed_logins import get_failed_logins
 from services.agent.tools.get_health import get_health
 from services.agent.tools.get_innodb_status import get_innodb_status
+from services.agent.tools.get_instance import get_instance
 from services.agent.tools.get_lock_waits import get_lock_waits
 from services.agent.tools.get_metric_history import get_metric_history
 from services.agent.tools.get_normal import get_normal
@@ -21,6 +22,8 @@ from services.agent.tools.get_visibility import get_visibility
 from services.agent.tools.list_auto_increments import list_auto_increments
 from services.agent.tools.list_changes import list_changes
 from services.agent.tools.list_instances import list_instances
+from services.agent.tools.list_metrics import list_metrics
+from services.agent.tools.list_past_sessions import list_past_sessions
 from services.agent.tools.list_processes import list_processes
 from services.agent.tools.list_running_statements import list_running_statements
 from services.agent.tools.list_table_limits import list_table_limits
@@ -59,6 +62,9 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     get_temp_tables,
     get_visibility,
     list_instances,
+    get_instance,
+    list_metrics,
+    list_past_sessions,
 )
 
 TOOLS: dict[str, Tool] = {tool.name: tool for tool in map(tool_from, _FUNCTIONS)}

@@ -22,11 +22,13 @@ from storex.agent.v1 import agent_pb2
 from storex.agent.v1.agent_pb2_grpc import AgentServiceStub
 from storex.diagnostics.v1 import diagnostics_pb2
 from storex.fleet.v1 import fleet_pb2
+from storex.history.v1 import history_pb2
 
 Answer = Callable[[Any], Any]
 _SERVICES = (
     diagnostics_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
     fleet_pb2.DESCRIPTOR.services_by_name["FleetService"],
+    history_pb2.DESCRIPTOR.services_by_name["HistoryService"],
 )
 
 

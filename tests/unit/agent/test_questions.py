@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from libs.config import ModelsConfig
+from libs.core.catalogue import CATALOGUE
 from libs.core.errors import Reason, StorexError
 from libs.llm import Endpoint
 from services.agent.config import AgentConfig, read_config
-from services.agent.reasoners.builtin.intent import asks_about_the_past, aspects_of, connection_asked_about
-from services.agent.report.draft import Aspect
+from services.agent.reasoners.builtin.intent import connection_asked_about, intent_of
+from services.agent.report.draft import Aspect, Topic
 from services.agent.target import parse_target
 
 
@@ -34,36 +35,161 @@ def test_what_is_no_target_is_refused(text: str) -> None:
     assert failure.value.reason in (Reason.REQUEST_INVALID, Reason.NAME_INVALID, Reason.WILDCARD_NOT_ALLOWED)
 
 
+def _aspects(question: str) -> set[Aspect]:
+    return set(intent_of(question).aspects)
+
+
 @pytest.mark.parametrize(
     ("question", "aspects"),
     [
-        ("which client?", (Aspect.WHO,)),
-        ("who is it", (Aspect.WHO,)),
-        ("what program holds it?", (Aspect.WHO,)),
-        ("safe to kill it?", (Aspect.KILL,)),
-        ("can I kill 812 now?", (Aspect.KILL,)),
-        ("which table is it on?", (Aspect.WHAT,)),
-        ("what query is it?", (Aspect.WHAT,)),
-        ("is it safe to kill, and which client is it?", (Aspect.WHO, Aspect.KILL)),
-        ("what can I do now?", (Aspect.STEPS,)),
-        ("since when?", (Aspect.WHEN,)),
-        ("what should I do?", (Aspect.STEPS,)),
-        ("is it still slow?", ()),
-        ("and last night?", ()),
-        ("why is payments slow?", ()),
-        ("hm", ()),
+        ("which client?", {Aspect.WHO}),
+        ("Which client is it", {Aspect.WHO}),
+        ("who is it", {Aspect.WHO}),
+        ("what program holds it?", {Aspect.WHO}),
+        ("which app does that?", {Aspect.WHO}),
+        ("who's behind it?", {Aspect.WHO}),
+        ("safe to kill it?", {Aspect.KILL}),
+        ("can I kill 812 now?", {Aspect.KILL}),
+        ("is it ok if I terminate the session?", {Aspect.KILL}),
+        ("which table is it on?", {Aspect.WHAT}),
+        ("what query is it?", {Aspect.WHAT}),
+        ("is it safe to kill, and which client is it?", {Aspect.WHO, Aspect.KILL}),
+        ("what can I do now?", {Aspect.STEPS}),
+        ("since when?", {Aspect.WHEN}),
+        ("when did it start?", {Aspect.WHEN}),
+        ("how long has it been like this?", {Aspect.WHEN}),
+        ("what should I do?", {Aspect.STEPS}),
+        ("how do I fix it?", {Aspect.STEPS}),
+        ("how can we solve this?", {Aspect.STEPS}),
+        ("next step?", {Aspect.STEPS}),
+        ("why?", {Aspect.WHY}),
+        ("but why is that?", {Aspect.WHY}),
+        ("how come?", {Aspect.WHY}),
+        ("explain", {Aspect.WHY}),
+        ("what caused it?", {Aspect.WHY}),
+        ("is it still happening?", {Aspect.STILL}),
+        ("still slow?", {Aspect.STILL}),
+        ("is it gone?", {Aspect.STILL}),
+        ("has it recovered yet?", {Aspect.STILL}),
+        ("is payments healthy?", {Aspect.WELL}),
+        ("is everything ok?", {Aspect.WELL}),
+        ("how is orders doing?", {Aspect.WELL}),
+        ("anything wrong?", {Aspect.WELL}),
+        ("why is payments slow?", set()),
+        ("who owns it?", set()),
+        ("and last night?", set()),
+        ("hm", set()),
     ],
 )
-def test_what_a_follow_up_asks_for(question: str, aspects: tuple[Aspect, ...]) -> None:
-    assert aspects_of(question) == aspects
+def test_what_a_follow_up_asks_for(question: str, aspects: set[Aspect]) -> None:
+    assert _aspects(question) >= aspects
+    if not aspects:
+        assert not _aspects(question)
 
 
-def test_the_past_and_connection_ids_are_recognised() -> None:
-    assert asks_about_the_past("and last night?")
-    assert asks_about_the_past("what happened at 02:30?")
-    assert not asks_about_the_past("why is it slow?")
+@pytest.mark.parametrize(
+    ("question", "topic"),
+    [
+        ("who owns it?", Topic.OWNERS),
+        ("who should I call?", Topic.OWNERS),
+        ("who is on call for this?", Topic.OWNERS),
+        ("which team is responsible?", Topic.OWNERS),
+        ("what changed?", Topic.CHANGES),
+        ("was anything deployed?", Topic.CHANGES),
+        ("any recent changes", Topic.CHANGES),
+        ("what is normal here?", Topic.METRICS),
+        ("which versions do we run?", Topic.VERSIONS),
+        ("which instances are down?", Topic.AVAILABILITY),
+        ("which other instances have that?", Topic.WORST),
+        ("where is it worst?", Topic.WORST),
+        ("have we seen this before?", Topic.SESSIONS),
+        ("what did you find last time?", Topic.SESSIONS),
+        ("top queries?", Topic.STATEMENTS),
+    ],
+)
+def test_what_a_question_wants_to_be_told(question: str, topic: Topic) -> None:
+    assert topic in intent_of(question).topics
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("why can't we write?", "config.read_only"),
+        ("inserts fail, is the server read only?", "config.read_only"),
+        ("replica behind?", "replication.lag"),
+        ("is replication broken?", "replication.error"),
+        ("how far behind is the standby?", "replication.lag"),
+        ("disk or counters running out?", "capacity.auto_increment"),
+        ("are we out of disk space", "capacity.disk_full"),
+        ("login errors", "access.auth_failed"),
+        ("people can't log in", "access.auth_failed"),
+        ("access denied for our app", "access.auth_failed"),
+        ("too many connections", "connections.exhausted"),
+        ("who is leaking connections?", "connections.leak"),
+        ("everything is blocked", "lock.row_blocker"),
+        ("deadlocks?", "lock.deadlock"),
+        ("the alter table hangs", "lock.metadata"),
+        ("is an index missing?", "query.missing_index"),
+        ("are queries spilling to disk", "query.temp_spill"),
+        ("did traffic spike?", "traffic.spike"),
+        ("is there a retry storm", "traffic.retry_storm"),
+        ("is purge lagging, the history list is long", "innodb.purge_lag"),
+        ("commits are slow", "innodb.flush_per_commit"),
+        ("is the buffer pool too small", "innodb.buffer_pool"),
+        ("did somebody change the config?", "config.change"),
+        ("is a backup running?", "maintenance.backup"),
+    ],
+)
+def test_a_question_in_free_words_is_about_its_family(question: str, kind: str) -> None:
+    assert kind in intent_of(question).kinds
+
+
+def test_every_family_can_be_asked_about() -> None:
+    words = {
+        "lock": "locks",
+        "query": "queries",
+        "traffic": "traffic",
+        "connections": "connections",
+        "innodb": "undo",
+        "replication": "replication",
+        "config": "settings",
+        "capacity": "disk",
+        "maintenance": "backup",
+        "access": "logins",
+    }
+    for entry in CATALOGUE.values():
+        assert any(kind.startswith(f"{entry.family}.") for kind in intent_of(words[entry.family]).kinds), entry.id
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "why is it slow?",
+        "what's wrong?",
+        "checkout is broken",
+        "customers see timeouts",
+        "help, everything is on fire and the db does not respond",
+        "latency went up since 08:00",
+        "what is going on?",
+        "the page said high load",
+    ],
+)
+def test_a_cry_for_help_is_understood(question: str) -> None:
+    assert intent_of(question).understood
+    assert not intent_of(question).facts_only
+
+
+@pytest.mark.parametrize(
+    "question", ["write me a poem about the sea", "hm", "asdf qwer", "what is the capital of France"]
+)
+def test_what_has_nothing_to_do_with_databases_is_not_understood(question: str) -> None:
+    assert not intent_of(question).understood
+
+
+def test_connection_ids_are_recognised() -> None:
     assert connection_asked_about("kill 812?") == "812"
     assert connection_asked_about("kill it?") == ""
+    assert connection_asked_about("kill it since 02:30?") == ""
 
 
 def _config(models: ModelsConfig, endpoint: Endpoint | None = None) -> AgentConfig:

@@ -9,6 +9,7 @@ from services.agent.timestamps import asked_range
 from services.agent.tools.registry import TOOLS
 from services.agent.tools.tool import Tool, ToolArgumentError, tool_from
 from storex.diagnostics.v1 import diagnostics_pb2
+from storex.fleet.v1 import fleet_pb2
 from storex.history.v1 import history_pb2
 
 _QUERIES = TOOLS["list_top_queries"]
@@ -25,6 +26,10 @@ def test_a_function_and_its_docstring_are_the_schema() -> None:
         "name": {"type": "string", "description": "The instance, as regions/REGION/instances/INSTANCE."},
         "window_seconds": {"type": "integer", "description": "How far back to look, in seconds."},
         "page_size": {"type": "integer", "description": "How many at most."},
+        "until": {
+            "type": "string",
+            "description": "The end of a time in the past, as 2026-11-22T02:30:00Z; empty for now.",
+        },
     }
 
 
@@ -60,12 +65,14 @@ def test_every_reading_of_a_region_has_a_tool_and_no_tool_is_anything_else() -> 
     services = (
         diagnostics_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
         history_pb2.DESCRIPTOR.services_by_name["HistoryService"],
+        fleet_pb2.DESCRIPTOR.services_by_name["FleetService"],
     )
     methods = [method.name for service in services for method in service.methods]
     snake = {"".join(f"_{c.lower()}" if c.isupper() else c for c in name).strip("_") for name in methods}
-    assert set(TOOLS) - snake == {"list_instances"}
-    # The names of metrics come with the error for an unknown one; and no model posts anything.
-    assert snake - set(TOOLS) <= {"list_metrics", "post_deploy_event"}
+    # The agent's own sessions are read from its store, with the asker's rights.
+    assert set(TOOLS) - snake == {"list_past_sessions"}
+    # What posts or watches is no reading; regions are listed by their instances, as a stream and not by pages.
+    assert snake - set(TOOLS) <= {"post_deploy_event", "list_regions", "stream_instances", "watch_health"}
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_markdown_shows_all_of_it_and_obeys_none_of_it() -> None:
 @pytest.mark.parametrize("verdict", list(Verdict.values()))
 def test_a_report_with_nothing_in_it_is_still_one(verdict: Verdict.ValueType) -> None:
     report = Report(verdict=verdict, target="regions/eu", partial=True)
-    word = Verdict.Name(verdict).removeprefix("VERDICT_")
+    word = Verdict.Name(verdict).removeprefix("VERDICT_") if verdict else "ANSWER"
     assert on_terminal(report, colours=False).startswith(f"{word}  regions/eu  partial\n")
     assert report_markdown(report).startswith(f"## {word}  regions/eu  partial\n")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from services.agent.inquiry import CallTools, Conclude, Inquiry, ToolRequest
 from services.agent.reasoners.builtin.findings import confirming_requests
-from services.agent.reasoners.builtin.intent import connection_asked_about
+from services.agent.reasoners.builtin.intent import Intent
+from services.agent.reasoners.builtin.lookup import requests_for
 from services.agent.report.draft import Aspect, Draft, DraftCause, EntityClaim
 from services.agent.timestamps import epoch_seconds
 from storex.agent.v1 import report_pb2
@@ -16,21 +17,44 @@ FRESH_SECONDS = 30.0
 class FollowUp:
     """Moves of one follow-up about the last report's causes."""
 
-    def __init__(self, aspects: tuple[Aspect, ...], last: report_pb2.Report) -> None:
-        self._aspects = aspects
+    def __init__(self, intent: Intent, last: report_pb2.Report, inquiry: Inquiry) -> None:
+        self._intent = intent
         self._last = last
-        self._read_again = False
+        self._turns = _turns_behind(last, inquiry)
+        self._read = False
 
     def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
-        """Read the evidence again where advice on ending a session would rest on old one; then answer."""
+        """Read again what advice on ending a session would rest on, where that is old, and topics; then answer."""
+        if not self._read:
+            self._read = True
+            wanted = (*self._again(inquiry), *self._topical(inquiry))
+            if wanted:
+                return CallTools(wanted)
+        return Conclude(self.conclude(inquiry))
+
+    def conclude(self, inquiry: Inquiry) -> Draft:
+        """The known causes, checked once more, and what of them is asked for."""
+        del inquiry
+        return Draft(
+            causes=causes_of(self._last),
+            aspects=tuple(aspect for aspect in self._intent.aspects if aspect not in (Aspect.STILL, Aspect.WELL)),
+            asked_about=self._intent.connection,
+            topics=self._intent.topics,
+            on_session=True,
+            turns=self._turns,
+        )
+
+    def _again(self, inquiry: Inquiry) -> tuple[ToolRequest, ...]:
+        if Aspect.KILL not in self._intent.aspects or not self._is_old(inquiry):
+            return ()
         causes = causes_of(self._last)
-        if Aspect.KILL in self._aspects and not self._read_again and self._is_old(inquiry):
-            self._read_again = True
-            names = dict.fromkeys(cause.name for cause in causes)
-            health = tuple(ToolRequest("get_health", {"name": name}) for name in names)
-            return CallTools((*health, *confirming_requests(causes, inquiry.records, refresh=True)))
-        asked = connection_asked_about(inquiry.question)
-        return Conclude(Draft(causes=causes, aspects=self._aspects, asked_about=asked, on_session=True))
+        names = dict.fromkeys(cause.name for cause in causes)
+        health = tuple(ToolRequest("get_health", {"name": name}) for name in names)
+        return (*health, *confirming_requests(causes, inquiry.records, refresh=True))
+
+    def _topical(self, inquiry: Inquiry) -> tuple[ToolRequest, ...]:
+        names = dict.fromkeys(cause.name for cause in self._last.root_causes)
+        return requests_for(self._intent.topics, inquiry, fleet=self._intent.fleet, names=names)
 
     def _is_old(self, inquiry: Inquiry) -> bool:
         return inquiry.asked_at - epoch_seconds(self._last.created_at) > FRESH_SECONDS
@@ -46,4 +70,15 @@ def causes_of(report: report_pb2.Report) -> tuple[DraftCause, ...]:
             entities=tuple(EntityClaim(entity.role, entity.type, entity.value) for entity in cause.entities),
         )
         for cause in report.root_causes
+    )
+
+
+def _turns_behind(last: report_pb2.Report, inquiry: Inquiry) -> tuple[int, ...]:
+    """The questions about the same time and target as a report: what is known of now says nothing of last night."""
+    about = (last.target, last.about_start.seconds, last.about_end.seconds)
+    return tuple(
+        number
+        for number, turn in enumerate(inquiry.earlier)
+        if turn.report is not None
+        and (turn.report.target, turn.report.about_start.seconds, turn.report.about_end.seconds) == about
     )

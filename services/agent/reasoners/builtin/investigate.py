@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from services.agent.inquiry import CallTools, Conclude, Hypothesis, Inquiry, ToolRequest
 from services.agent.reasoners.builtin.findings import confirming_requests, root_causes
+from services.agent.reasoners.builtin.intent import Intent
+from services.agent.reasoners.builtin.lookup import requests_for
 from services.agent.records import Records
-from services.agent.report.draft import Draft
+from services.agent.report.draft import Aspect, Draft
 from services.agent.report.writing import settle
 
 _PLAN = (
@@ -18,7 +20,9 @@ _PLAN = (
 class Investigate:
     """Moves of one fresh investigation."""
 
-    def __init__(self) -> None:
+    def __init__(self, intent: Intent, lead: str = "") -> None:
+        self._intent = intent
+        self._lead = lead
         self._asked: set[str] = set()
         self._looked_again = False
 
@@ -29,13 +33,13 @@ class Investigate:
             return CallTools(self._once(_first_look(inquiry)), plan=plan)
         records = _of_this_question(inquiry)
         causes = root_causes(records)
-        wanted = self._once(confirming_requests(causes, records, refresh=False))
+        wanted = self._once((*confirming_requests(causes, records, refresh=False), *self._topical(inquiry, records)))
         if wanted:
             raised = tuple(
                 Hypothesis(cause.kind, cause.confidence, f"found on {cause.name}", cause.name) for cause in causes
             )
             return CallTools(wanted, hypotheses=raised)
-        draft = conclude(inquiry)
+        draft = self.conclude(inquiry)
         unproved = [cause for cause in settle(draft, records) if cause.elements and not cause.confirmed]
         shaky = sorted({cause.cause.name for cause in unproved})
         if shaky and not self._looked_again:
@@ -46,16 +50,32 @@ class Investigate:
             return CallTools((*again, *confirming_requests(unconfirmed, records, refresh=True)))
         return Conclude(draft)
 
+    def conclude(self, inquiry: Inquiry) -> Draft:
+        """What this question's records come to, as they are."""
+        last = inquiry.last_report
+        known = last.root_causes if last is not None and last.target == inquiry.target.text else ()
+        lasts = Aspect.STILL in self._intent.aspects
+        return Draft(
+            causes=tuple(root_causes(_of_this_question(inquiry))),
+            aspects=self._intent.aspects,
+            asked_about=self._intent.connection,
+            topics=self._intent.topics,
+            asked_kinds=self._intent.kinds,
+            before=tuple((cause.kind, cause.name) for cause in known) if lasts else (),
+            lead=self._lead,
+        )
+
+    def _topical(self, inquiry: Inquiry, records: Records) -> tuple[ToolRequest, ...]:
+        """What else the question asks to be told."""
+        intent = self._intent
+        names = [str(inquiry.target.name)] if inquiry.target.is_instance else list(records.health())
+        return requests_for(intent.topics, inquiry, fleet=intent.fleet, names=names)
+
     def _once(self, requests: tuple[ToolRequest, ...]) -> tuple[ToolRequest, ...]:
         """Those that have not been asked for yet: a reading that fails is not asked for again and again."""
         new = tuple(request for request in requests if request.key not in self._asked)
         self._asked.update(request.key for request in new)
         return new
-
-
-def conclude(inquiry: Inquiry) -> Draft:
-    """What this question's records come to."""
-    return Draft(causes=tuple(root_causes(_of_this_question(inquiry))))
 
 
 def _of_this_question(inquiry: Inquiry) -> Records:

@@ -2,47 +2,76 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Protocol
 
 from services.agent.inquiry import CallTools, Conclude, Inquiry
 from services.agent.reasoners.builtin.follow_up import FollowUp
-from services.agent.reasoners.builtin.intent import asks_about_the_past, aspects_of
-from services.agent.reasoners.builtin.investigate import Investigate, conclude
-from services.agent.report.draft import Draft
+from services.agent.reasoners.builtin.intent import Intent, intent_of
+from services.agent.reasoners.builtin.investigate import Investigate
+from services.agent.reasoners.builtin.past import InvestigatePast
+from services.agent.reasoners.builtin.tell import CAN_DO, Explain, Tell
+from services.agent.report.draft import Aspect, Draft
+from services.agent.timestamps import epoch_seconds
+from storex.agent.v1 import report_pb2
 
 LABEL = "builtin"
-_NO_HISTORY = ("HISTORY_NOT_KEPT", "The question is about the past; this answer is about now.")
+_NOT_UNDERSTOOD = f"I did not understand the question, and looked at the health instead. {CAN_DO}"
+_ADVICE = {Aspect.KILL, Aspect.STEPS}
+_AFRESH = {Aspect.STILL, Aspect.WELL}
+
+
+class _Work(Protocol):
+    def next_move(self, inquiry: Inquiry) -> CallTools | Conclude: ...
+
+    def conclude(self, inquiry: Inquiry) -> Draft: ...
 
 
 class Builtin:
-    """Investigates afresh, or answers a follow-up about what the session has found."""
+    """Investigates afresh or in the past, tells facts, or answers a follow-up about what the session has found."""
 
     label = LABEL
     tokens = (0, 0)
     cost = 0.0
 
     def __init__(self) -> None:
-        self._work: Investigate | FollowUp | None = None
+        self._work: _Work | None = None
 
     async def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
         """The next move; see `Reasoner`."""
-        if self._work is None:
-            self._work = _work_for(inquiry)
-        move = self._work.next_move(inquiry)
-        return Conclude(_with_notes(move.draft, inquiry)) if isinstance(move, Conclude) else move
+        self._work = self._work or work_for(inquiry)
+        return self._work.next_move(inquiry)
 
     def conclude(self, inquiry: Inquiry) -> Draft:
         """What this question's records come to as they are."""
-        return _with_notes(conclude(inquiry), inquiry)
+        return (self._work or work_for(inquiry)).conclude(inquiry)
 
 
-def _work_for(inquiry: Inquiry) -> Investigate | FollowUp:
-    last = inquiry.last_report
-    aspects = aspects_of(inquiry.question)
-    if last is None or not last.root_causes or last.target != inquiry.target.text or not aspects:
-        return Investigate()
-    return FollowUp(aspects, last)
+def work_for(inquiry: Inquiry) -> _Work:
+    """How the question is best answered, by its words and by what the session knows."""
+    intent, last = intent_of(inquiry.question), _last_report(inquiry)
+    if intent.facts_only:
+        return Tell(intent)
+    if not intent.understood and inquiry.last_report is not None and not inquiry.says_when:
+        return Explain()
+    if last is not None and _about_what_is_known(intent):
+        return FollowUp(intent, last, inquiry)
+    if inquiry.at is not None:
+        return InvestigatePast(intent)
+    return Investigate(intent, lead="" if intent.understood else _NOT_UNDERSTOOD)
 
 
-def _with_notes(draft: Draft, inquiry: Inquiry) -> Draft:
-    return replace(draft, notes=(*draft.notes, _NO_HISTORY)) if asks_about_the_past(inquiry.question) else draft
+def _last_report(inquiry: Inquiry) -> report_pb2.Report | None:
+    """The newest diagnosis of the session, if it named causes, about the same target and time."""
+    for turn in reversed(inquiry.earlier):
+        report = turn.report
+        if report is None or report.verdict == report_pb2.VERDICT_UNSPECIFIED:
+            continue
+        same_time = inquiry.at == (epoch_seconds(report.about_end) if report.HasField("about_end") else None)
+        return report if report.root_causes and report.target == inquiry.target.text and same_time else None
+    return None
+
+
+def _about_what_is_known(intent: Intent) -> bool:
+    """Whether the last diagnosis answers it: not whether it lasts, or how things are, unless advice is asked for."""
+    asked = set(intent.aspects)
+    return bool(asked & _ADVICE) or (bool(asked) and not asked & _AFRESH)
