@@ -142,6 +142,10 @@ class Fields:
             return None
         return float(node.value)
 
+    def has(self, key: str) -> bool:
+        """Whether the key is given."""
+        return key in self._keys
+
     def flag(self, key: str) -> bool:
         """Yes or no; no where it is absent."""
         text = self._scalar(key, "bool", "true or false", "Write it without quotes", required=False)

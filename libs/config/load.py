@@ -62,7 +62,10 @@ def _users(root: Fields) -> dict[str, UserConfig]:
 
 def _region(name: str, fields: Fields) -> RegionConfig:
     _check_name(fields, "a region")
-    instances = {key: _instance(name, key, below) for key, below in fields.entries("instances", required=True)}
+    explain = fields.flag("explain")
+    instances = {
+        key: _instance(name, key, below, explain=explain) for key, below in fields.entries("instances", required=True)
+    }
     region = RegionConfig(
         name=name,
         domain=fields.text("domain", required=True) or "",
@@ -77,7 +80,7 @@ def _region(name: str, fields: Fields) -> RegionConfig:
     return region
 
 
-def _instance(region: str, name: str, fields: Fields) -> InstanceConfig:
+def _instance(region: str, name: str, fields: Fields, *, explain: bool) -> InstanceConfig:
     _check_name(fields, "an instance")
     password_env, password_file = secret_of(fields, "password", required=True)
     instance = InstanceConfig(
@@ -92,6 +95,7 @@ def _instance(region: str, name: str, fields: Fields) -> InstanceConfig:
         labels={key: scrub(value) for key, value in fields.strings("labels").items()},  # people type them
         tls=_tls(fields),
         logs=_logs(fields),
+        explain=fields.flag("explain") if fields.has("explain") else explain,
         declared=fields.declared("password_env", "password_file"),
     )
     fields.finish()

@@ -94,6 +94,8 @@ class InstanceConfig:
     labels: Mapping[str, str]
     tls: TlsFiles | None
     logs: LogFiles
+    explain: bool
+    """Whether statements that ran there may be explained: their texts, with literals, are then kept in memory."""
     declared: Declared = field(repr=False)
 
     @property

@@ -142,6 +142,11 @@ class Reason(Enum):
         "The history of this instance knows no such statement digest; it may have left it. ListChanges and"
         " ListTopQueries show digests.",
     )
+    EXPLAIN_NOT_ALLOWED = ErrorSpec(
+        StatusCode.FAILED_PRECONDITION,
+        "Statements of this instance may not be explained. Its owner can allow it with `explain: true` in storex.yaml.",
+    )
+    STATEMENT_NOT_EXPLAINED = ErrorSpec(StatusCode.FAILED_PRECONDITION, "The statement cannot be explained: {problem}.")
     TIME_RANGE_INVALID = ErrorSpec(StatusCode.INVALID_ARGUMENT, "The time range is not valid: {problem}.")
     TIME_OUTSIDE_RETENTION = ErrorSpec(
         StatusCode.OUT_OF_RANGE, "The history of this instance does not reach there: it goes from {oldest} to {newest}."

@@ -12,11 +12,13 @@ from libs.core.names import WILDCARD, ResourceName, parse_name
 from libs.core.resources import Resource
 from services.shard.mysql.connection import Login
 from services.shard.mysql.executor import InstanceExecutor
+from services.shard.mysql.explaining import Explainer
 from services.shard.mysql.source import LiveSource
 from services.shard.sampler.history import History
 from services.shard.sampler.recorder import Recorder
 from services.shard.sampler.sampler import Sampler
 from services.shard.sampler.watcher import Watcher
+from services.shard.seen_texts import SeenTexts
 from services.shard.statement_texts import StatementTexts
 from services.shard.stores.archive import Archive
 from services.shard.view import InstanceView
@@ -34,8 +36,10 @@ class Instance:
         source, history, texts = LiveSource(self.executor, clock), History(), StatementTexts()
         name = str(config.resource_name)
         self.recorder = None if archive is None else Recorder(name, archive, texts, clock)
-        self.view = InstanceView(config.resource_name, source, history, texts, clock, archive)
-        self.sampler = Sampler(name, source, history, texts, clock, self.recorder)
+        seen = SeenTexts(lambda: self.config.explain)
+        explainer = Explainer(self.executor, seen)
+        self.view = InstanceView(config.resource_name, source, history, texts, clock, archive, explainer=explainer)
+        self.sampler = Sampler(name, source, history, texts, clock, self.recorder, seen)
         self.health = HealthWatch(self.view, lambda: self.config.labels)
         self._work = [asyncio.create_task(self.sampler.run()), asyncio.create_task(self.health.run())]
         if self.recorder is not None:

@@ -15,9 +15,11 @@ from services.shard.collectors.buffer_pool import get_buffer_pool
 from services.shard.collectors.commit_state import get_commit_state
 from services.shard.collectors.connections import get_connections
 from services.shard.collectors.failed_logins import get_failed_logins
+from services.shard.collectors.index_facts import list_index_facts
 from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
 from services.shard.collectors.overview import get_overview
+from services.shard.collectors.plan import explain_statement
 from services.shard.collectors.processes import list_processes
 from services.shard.collectors.purge_state import get_purge_state
 from services.shard.collectors.read_only_state import get_read_only_state
@@ -43,7 +45,9 @@ from storex.diagnostics.v1 import (
     capacity_pb2,
     diagnostics_pb2,
     diagnostics_pb2_grpc,
+    indexes_pb2,
     innodb_pb2,
+    plans_pb2,
     replication_pb2,
     settings_pb2,
     traffic_pb2,
@@ -196,6 +200,18 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> activity_pb2.GetTempTablesResponse:
         """See the contract."""
         return await self._collect(get_temp_tables, request)
+
+    async def ExplainStatement(
+        self, request: plans_pb2.ExplainStatementRequest, _context: Context
+    ) -> plans_pb2.ExplainStatementResponse:
+        """See the contract."""
+        return await self._collect(explain_statement, request)
+
+    async def ListIndexFacts(
+        self, request: indexes_pb2.ListIndexFactsRequest, _context: Context
+    ) -> indexes_pb2.ListIndexFactsResponse:
+        """See the contract."""
+        return await self._collect(list_index_facts, request)
 
     async def GetHealth(
         self, request: diagnostics_pb2.GetHealthRequest, _context: Context

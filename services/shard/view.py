@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from libs.core.clock import Clock
 from libs.core.errors import StorexError
 from libs.core.names import ResourceName
+from services.shard.mysql.explaining import Explainer
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.sampler.history import History
 from services.shard.statement_texts import StatementTexts
@@ -56,6 +57,9 @@ class InstanceView:
     """The name of the snapshot that it is recorded in; empty for a live instance."""
     earlier: InstanceView | None = None
     """Of a recorded instance, how it was a moment before: what a live one is looked at again for."""
+
+    explainer: Explainer | None = None
+    """Has the engine explain statements; None for a recorded instance."""
 
     def observation(
         self, began: float, results: ResultSets | None = None, *limits: entity_pb2.Limit

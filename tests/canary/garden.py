@@ -146,7 +146,7 @@ def _configure(folder: Path, port: int, failing: dict[str, int]) -> Path:
         return {**entry, "team": TEAM, "labels": {"service": "shop"}}
 
     instances = {
-        "shop-1": instance("shop-1", port, STOREX_USER, STOREX_PASSWORD),
+        "shop-1": {**instance("shop-1", port, STOREX_USER, STOREX_PASSWORD), "explain": True},
         "locked-1": instance("locked-1", port, principal("wronguser"), customer("wrongpassword")),
         **{name: instance(name, at, STOREX_USER, STOREX_PASSWORD) for name, at in failing.items()},
     }

@@ -75,7 +75,8 @@ def plant(engine: RunningEngine) -> Planted:
     with engine.connect() as administrator:
         _create_schema(administrator)
         create_account(administrator, USER, PASSWORD, [f"ALL ON `{DATABASE}`.*"])
-        create_account(administrator, STOREX_USER, STOREX_PASSWORD, grants(engine.kind))
+        explaining = f"SELECT ON `{DATABASE}`.*"
+        create_account(administrator, STOREX_USER, STOREX_PASSWORD, [*grants(engine.kind), explaining])
         _gather_statistics(administrator, engine.kind)
         with administrator.cursor() as cursor:
             cursor.execute(f"XA START '{customer('xa')}'")

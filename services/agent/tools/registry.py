@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.agent.tools.explain_statement import explain_statement
 from services.agent.tools.get_buffer_pool import get_buffer_pool
 from services.agent.tools.get_commit_state import get_commit_state
 from services.agent.tools.get_connections import get_connections
@@ -21,6 +22,7 @@ from services.agent.tools.get_traffic import get_traffic
 from services.agent.tools.get_visibility import get_visibility
 from services.agent.tools.list_auto_increments import list_auto_increments
 from services.agent.tools.list_changes import list_changes
+from services.agent.tools.list_index_facts import list_index_facts
 from services.agent.tools.list_instances import list_instances
 from services.agent.tools.list_metrics import list_metrics
 from services.agent.tools.list_past_sessions import list_past_sessions
@@ -61,6 +63,8 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     list_running_statements,
     get_temp_tables,
     get_visibility,
+    explain_statement,
+    list_index_facts,
     list_instances,
     get_instance,
     list_metrics,

@@ -10,9 +10,11 @@ from services.shard.collectors.buffer_pool import get_buffer_pool
 from services.shard.collectors.commit_state import get_commit_state
 from services.shard.collectors.connections import get_connections
 from services.shard.collectors.failed_logins import get_failed_logins
+from services.shard.collectors.index_facts import list_index_facts
 from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
 from services.shard.collectors.overview import get_overview
+from services.shard.collectors.plan import explain_statement
 from services.shard.collectors.processes import list_processes
 from services.shard.collectors.purge_state import get_purge_state
 from services.shard.collectors.read_only_state import get_read_only_state
@@ -53,4 +55,6 @@ COLLECTORS: dict[str, Collector] = {
     "list_running_statements": list_running_statements,
     "get_temp_tables": get_temp_tables,
     "get_visibility": get_visibility,
+    "explain_statement": explain_statement,
+    "list_index_facts": list_index_facts,
 }

@@ -31,5 +31,7 @@ async def get_visibility(
         version=results.capabilities.version,
         account=account_of(results),
         blind_spots=blind_spots(results),
-        conditions=conditions(results, began, view.clock.now(), reads_rows=False),
+        conditions=conditions(
+            results, began, view.clock.now(), reads_rows=view.explainer is not None and view.explainer.allowed
+        ),
     )

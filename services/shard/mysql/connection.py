@@ -50,6 +50,8 @@ class Connection:
         self.login = login
         self.opened_at = 0.0
         """When it was, by the clock of whoever opened it."""
+        self.is_spent = False
+        """Whether it must not be used for anything else."""
         self._limits = limits
         self._limit = 0.0
         self._raw: pymysql.Connection[Any] = _connect(login, limits)
@@ -72,11 +74,18 @@ class Connection:
             self._execute(self.dialect.statement_limit(wanted))
             self._limit = wanted
 
-    def rows(self, sql: str) -> list[Row]:
+    def rows(self, sql: str, values: tuple[str, ...] | None = None) -> list[Row]:
         """The rows of a statement, with column names in lower case. Raises the driver's errors."""
-        cursor = self._execute(sql)
+        cursor = self._execute(sql, values)
         names = [column[0].lower() for column in cursor.description or ()]
         return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+    def explain(self, schema: str, sql: str) -> list[Row]:
+        """The plan of one SELECT, as the table that both engines can print. The session is not to be used again."""
+        self.is_spent = True  # it has the applications' schema as its own from now on
+        if schema:
+            self._raw.select_db(schema)
+        return self.rows(f"{self.dialect.explain} {sql}")
 
     def kill(self, connection_id: int) -> None:
         """End another session of the same account, whatever it does."""
@@ -87,9 +96,9 @@ class Connection:
         with contextlib.suppress(pymysql.MySQLError, OSError):
             self._raw.close()
 
-    def _execute(self, sql: str) -> pymysql.cursors.Cursor:
+    def _execute(self, sql: str, values: tuple[str, ...] | None = None) -> pymysql.cursors.Cursor:
         cursor: pymysql.cursors.Cursor = self._raw.cursor()
-        cursor.execute(sql)
+        cursor.execute(sql, values)
         return cursor
 
 

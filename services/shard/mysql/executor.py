@@ -133,7 +133,7 @@ class InstanceExecutor:
             result = work(connection)
             reusable = True
         finally:
-            reusable = claim.release() and reusable
+            reusable = claim.release() and reusable and not connection.is_spent
             self._give_back(connection, reusable)
         self._breaker.succeeded()
         return result

@@ -88,6 +88,17 @@ class Statement(Enum):
     instruments `statement/sql/%` are one row that is enabled where all of them are."""
     DIGEST_TABLE = "digest_table"
     """One row: lost_calls, those that found no place in the table of digests, of all its calls."""
+    INDEX_PARTS = "index_parts"
+    """schema_name, table_name, index_name, is_unique, index_type, and `parts`: its columns in order, a line each, with
+    `(n)` behind one of which n characters are indexed, and `<index>` for an expression."""
+    IDLE_INDEXES = "idle_indexes"
+    """schema_name, table_name, index_name of indexes that nothing has read since the engine began to count."""
+    INDEX_SIZES = "index_sizes"
+    """schema_name, table_name, index_name, index_bytes, by stored statistics; a partition is a table `name#P#part`."""
+    TABLE_STATISTICS = "table_statistics"
+    """schema_name, table_name, table_rows, table_bytes, updated_seconds_ago: the stored statistics, as above."""
+    TABLE_MODIFICATIONS = "table_modifications"
+    """file_name (`schema/table`, as the engine names its files), rows_changed since the statistics were made."""
     SIGHT_SETTINGS = "sight_settings"
     """variable_name, value: the global variables that bound what the server shows."""
     INNODB_MONITORS = "innodb_monitors"
@@ -120,6 +131,8 @@ KEPT_SECONDS: dict[Statement, float] = {
     Statement.KEYLESS_TABLES: 60.0,
     **dict.fromkeys((Statement.GRANTS, Statement.INSTRUMENTATION, Statement.DIGEST_TABLE), 60.0),
     **dict.fromkeys((Statement.SIGHT_SETTINGS, Statement.INNODB_MONITORS), 60.0),
+    **dict.fromkeys((Statement.INDEX_PARTS, Statement.IDLE_INDEXES, Statement.INDEX_SIZES), 60.0),
+    **dict.fromkeys((Statement.TABLE_STATISTICS, Statement.TABLE_MODIFICATIONS), 60.0),
 }
 """For how long the rows of a statement that is dear, or says the same for long, are given again, at least."""
 
@@ -163,7 +176,9 @@ NEEDS: dict[Statement, tuple[Feature, ...]] = {
     Statement.APPLIER_LOCKS: (Feature.METADATA_LOCKS,),
     Statement.INSTRUMENTATION: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.DIGEST_TABLE: (Feature.STATEMENT_DIGESTS,),
-    Statement.INNODB_MONITORS: (Feature.PROCESS_PRIVILEGE,),
+    **dict.fromkeys((Statement.INNODB_MONITORS, Statement.TABLE_MODIFICATIONS), (Feature.PROCESS_PRIVILEGE,)),
+    Statement.INDEX_PARTS: (Feature.TABLES_PRIVILEGE,),
+    Statement.IDLE_INDEXES: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     **dict.fromkeys(
         (Statement.AUTO_INCREMENTS, Statement.TABLE_LIMITS, Statement.KEYLESS_TABLES), (Feature.TABLES_PRIVILEGE,)
     ),
@@ -180,6 +195,8 @@ ROW_CAPS: dict[Statement, int] = {
     Statement.RECENT_DIGESTS: 20_000,
     **dict.fromkeys((Statement.ACCOUNT_WORK, Statement.SESSION_WORK), 20_000),
     **dict.fromkeys((Statement.CLIENT_VERSIONS, Statement.COLUMNS, Statement.INDEXES), 50_000),
+    **dict.fromkeys((Statement.INDEX_PARTS, Statement.IDLE_INDEXES, Statement.INDEX_SIZES), 50_000),
+    **dict.fromkeys((Statement.TABLE_STATISTICS, Statement.TABLE_MODIFICATIONS), 50_000),
     **dict.fromkeys((Statement.AUTO_INCREMENTS, Statement.KEYLESS_TABLES), 20_000),
     **dict.fromkeys(
         (Statement.TABLE_LIMITS, Statement.FAILED_LOGINS, Statement.APPLIER_LOCKS, Statement.GRANTS), 5_000

@@ -30,6 +30,7 @@ from services.shard.sampler.history import (
 )
 from services.shard.sampler.metrics import STATUS_VARIABLES
 from services.shard.sampler.recorder import Recorder
+from services.shard.seen_texts import SeenTexts
 from services.shard.sessions import IDLE, SERVER_USERS, host_without_port, programs_of
 from services.shard.statement_texts import StatementTexts
 from services.shard.view import real, text, whole
@@ -79,14 +80,16 @@ class Sampler:
         texts: StatementTexts,
         clock: Clock,
         recorder: Recorder | None = None,
+        seen_texts: SeenTexts | None = None,
     ) -> None:
-        """Without a recorder nothing outlasts the process."""
+        """Without a recorder nothing outlasts the process; without `seen_texts` no text is kept at all."""
         self._name = name
         self._source = source
         self._history = history
         self._texts = texts
         self._clock = clock
         self._recorder = recorder
+        self._seen_texts = seen_texts
         self._next_digests = 0.0
         self._next_full_digests = 0.0
         self._next_counters = 0.0
@@ -232,6 +235,8 @@ class Sampler:
 
     def _running(self, connection_id: int, row: Row) -> RunningStatement:
         known = self._texts.of_text(text(row["info"]))
+        if self._seen_texts is not None:
+            self._seen_texts.note(known.digest, text(row["schema_name"]), text(row["info"]))
         return RunningStatement(
             schema=text(row["schema_name"]),
             digest=known.digest,

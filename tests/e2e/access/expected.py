@@ -87,6 +87,7 @@ MAY_DO = {
     "snapshot.read": MAY_POST | {"dba by agent", "on-call by agent"},
     "snapshot.delete": {"dba", "dba but one"},
     "snapshot.export": {"dba", "dba but one"},
+    "statements.explain": {"dba", "dba but one", "dba by agent"},
 }
 """Who holds a permission that does not come with seeing an instance."""
 

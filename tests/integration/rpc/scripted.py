@@ -130,6 +130,8 @@ class Scripted(diagnostics_pb2_grpc.DiagnosticsServiceServicer, fleet_pb2_grpc.F
     GetPurgeState: Any = _unscripted
     ListVariableChanges: Any = _unscripted
     GetVisibility: Any = _unscripted
+    ExplainStatement: Any = _unscripted
+    ListIndexFacts: Any = _unscripted
     GetHealth: Any = _unscripted
 
     async def StreamInstances(self, request: fleet.StreamInstancesRequest, context: Any) -> AsyncIterator[Any]:

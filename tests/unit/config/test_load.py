@@ -71,6 +71,17 @@ def test_all_else_is_optional_and_admin_is_always_there(tmp_path: Path) -> None:
     assert (config.policy, config.egress, config.models.allowed(["d"])) == (None, None, [])
 
 
+def test_explaining_is_allowed_for_a_region_or_an_instance_and_else_for_none(tmp_path: Path) -> None:
+    def allowed(region: str, instance: str) -> bool:
+        inside = f"host: h, port: 1, user: u, password_env: P, team: t{instance}"
+        text = f"regions: {{r: {{domain: d{region}, instances: {{i: {{{inside}}}}}}}}}"
+        return load(tmp_path, text).regions["r"].instances["i"].explain
+
+    allow = ", explain: true"
+    assert [allowed("", ""), allowed(allow, ""), allowed("", allow)] == [False, True, True]
+    assert not allowed(allow, ", explain: false")
+
+
 def test_a_moved_line_is_not_a_change(tmp_path: Path) -> None:
     before = load(tmp_path, MINIMAL)
     assert load(tmp_path, "# a comment\n\n" + MINIMAL) == before

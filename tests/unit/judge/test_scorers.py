@@ -91,9 +91,7 @@ def test_traps_and_sure_reports() -> None:
     assert value("confirmed_is_right", there, report({}, verdict="INCONCLUSIVE")) is None
 
 
-@pytest.mark.parametrize(
-    ("verdict", "worth"), [("CONFIRMED", 1), ("HEALTHY", 1), ("LIKELY", 0.5), ("INCONCLUSIVE", 0)]
-)
+@pytest.mark.parametrize(("verdict", "worth"), [("CONFIRMED", 1), ("HEALTHY", 1), ("LIKELY", 0.5), ("INCONCLUSIVE", 0)])
 def test_a_right_answer_is_worth_more_the_firmer_it_is(verdict: str, worth: float) -> None:
     assert value("decisiveness", truth(BLOCKER), report(BLOCKER, verdict)) == worth
     assert value("decisiveness", truth({}), report(BLOCKER, verdict)) == 0

@@ -7,7 +7,9 @@ from storex.diagnostics.v1 import access_pb2 as storex_dot_diagnostics_dot_v1_do
 from storex.diagnostics.v1 import activity_pb2 as storex_dot_diagnostics_dot_v1_dot_activity__pb2
 from storex.diagnostics.v1 import capacity_pb2 as storex_dot_diagnostics_dot_v1_dot_capacity__pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2
+from storex.diagnostics.v1 import indexes_pb2 as storex_dot_diagnostics_dot_v1_dot_indexes__pb2
 from storex.diagnostics.v1 import innodb_pb2 as storex_dot_diagnostics_dot_v1_dot_innodb__pb2
+from storex.diagnostics.v1 import plans_pb2 as storex_dot_diagnostics_dot_v1_dot_plans__pb2
 from storex.diagnostics.v1 import replication_pb2 as storex_dot_diagnostics_dot_v1_dot_replication__pb2
 from storex.diagnostics.v1 import settings_pb2 as storex_dot_diagnostics_dot_v1_dot_settings__pb2
 from storex.diagnostics.v1 import traffic_pb2 as storex_dot_diagnostics_dot_v1_dot_traffic__pb2
@@ -147,6 +149,16 @@ class DiagnosticsServiceStub:
                 '/storex.diagnostics.v1.DiagnosticsService/GetTempTables',
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesRequest.SerializeToString,
                 response_deserializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesResponse.FromString,
+                _registered_method=True)
+        self.ExplainStatement = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/ExplainStatement',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_plans__pb2.ExplainStatementRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_plans__pb2.ExplainStatementResponse.FromString,
+                _registered_method=True)
+        self.ListIndexFacts = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/ListIndexFacts',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_indexes__pb2.ListIndexFactsRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_indexes__pb2.ListIndexFactsResponse.FromString,
                 _registered_method=True)
         self.GetHealth = channel.unary_unary(
                 '/storex.diagnostics.v1.DiagnosticsService/GetHealth',
@@ -316,6 +328,20 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainStatement(self, request, context):
+        """How the engine would carry a statement out. Only where the instance's owners allow it: see `explain` in storex.yaml.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIndexFacts(self, request, context):
+        """Indexes that are missing, unused or redundant, tables without a primary key, and statistics that are out of date.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetHealth(self, request, context):
         """Ranked findings for one instance; an empty list means healthy.
         """
@@ -446,6 +472,16 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.GetTempTables,
                     request_deserializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesRequest.FromString,
                     response_serializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesResponse.SerializeToString,
+            ),
+            'ExplainStatement': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainStatement,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_plans__pb2.ExplainStatementRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_plans__pb2.ExplainStatementResponse.SerializeToString,
+            ),
+            'ListIndexFacts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIndexFacts,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_indexes__pb2.ListIndexFactsRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_indexes__pb2.ListIndexFactsResponse.SerializeToString,
             ),
             'GetHealth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHealth,
@@ -1031,6 +1067,60 @@ class DiagnosticsService:
             '/storex.diagnostics.v1.DiagnosticsService/GetTempTables',
             storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesRequest.SerializeToString,
             storex_dot_diagnostics_dot_v1_dot_activity__pb2.GetTempTablesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainStatement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/ExplainStatement',
+            storex_dot_diagnostics_dot_v1_dot_plans__pb2.ExplainStatementRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_plans__pb2.ExplainStatementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListIndexFacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/ListIndexFacts',
+            storex_dot_diagnostics_dot_v1_dot_indexes__pb2.ListIndexFactsRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_indexes__pb2.ListIndexFactsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,7 +9,9 @@ from storex.diagnostics.v1 import access_pb2 as _access_pb2
 from storex.diagnostics.v1 import activity_pb2 as _activity_pb2
 from storex.diagnostics.v1 import capacity_pb2 as _capacity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as _diagnostics_pb2
+from storex.diagnostics.v1 import indexes_pb2 as _indexes_pb2
 from storex.diagnostics.v1 import innodb_pb2 as _innodb_pb2
+from storex.diagnostics.v1 import plans_pb2 as _plans_pb2
 from storex.diagnostics.v1 import replication_pb2 as _replication_pb2
 from storex.diagnostics.v1 import settings_pb2 as _settings_pb2
 from storex.diagnostics.v1 import traffic_pb2 as _traffic_pb2
@@ -83,6 +85,10 @@ class DiagnosticsServiceStub:
     """The statements that run now, the longest running first."""
     GetTempTables: _grpc.UnaryUnaryMultiCallable[_activity_pb2.GetTempTablesRequest, _activity_pb2.GetTempTablesResponse]
     """Internal temporary tables, on disk and in memory, and which statements make them."""
+    ExplainStatement: _grpc.UnaryUnaryMultiCallable[_plans_pb2.ExplainStatementRequest, _plans_pb2.ExplainStatementResponse]
+    """How the engine would carry a statement out. Only where the instance's owners allow it: see `explain` in storex.yaml."""
+    ListIndexFacts: _grpc.UnaryUnaryMultiCallable[_indexes_pb2.ListIndexFactsRequest, _indexes_pb2.ListIndexFactsResponse]
+    """Indexes that are missing, unused or redundant, tables without a primary key, and statistics that are out of date."""
     GetHealth: _grpc.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _grpc.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]
@@ -141,6 +147,10 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     """The statements that run now, the longest running first."""
     GetTempTables: _aio.UnaryUnaryMultiCallable[_activity_pb2.GetTempTablesRequest, _activity_pb2.GetTempTablesResponse]  # type: ignore[assignment]
     """Internal temporary tables, on disk and in memory, and which statements make them."""
+    ExplainStatement: _aio.UnaryUnaryMultiCallable[_plans_pb2.ExplainStatementRequest, _plans_pb2.ExplainStatementResponse]  # type: ignore[assignment]
+    """How the engine would carry a statement out. Only where the instance's owners allow it: see `explain` in storex.yaml."""
+    ListIndexFacts: _aio.UnaryUnaryMultiCallable[_indexes_pb2.ListIndexFactsRequest, _indexes_pb2.ListIndexFactsResponse]  # type: ignore[assignment]
+    """Indexes that are missing, unused or redundant, tables without a primary key, and statistics that are out of date."""
     GetHealth: _aio.UnaryUnaryMultiCallable[_diagnostics_pb2.GetHealthRequest, _diagnostics_pb2.GetHealthResponse]  # type: ignore[assignment]
     """Ranked findings for one instance; an empty list means healthy."""
     StreamHealth: _aio.UnaryStreamMultiCallable[_diagnostics_pb2.StreamHealthRequest, _diagnostics_pb2.StreamHealthResponse]  # type: ignore[assignment]
@@ -322,6 +332,22 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_activity_pb2.GetTempTablesResponse, _abc.Awaitable[_activity_pb2.GetTempTablesResponse]]:
         """Internal temporary tables, on disk and in memory, and which statements make them."""
+
+    @_abc_1.abstractmethod
+    def ExplainStatement(
+        self,
+        request: _plans_pb2.ExplainStatementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plans_pb2.ExplainStatementResponse, _abc.Awaitable[_plans_pb2.ExplainStatementResponse]]:
+        """How the engine would carry a statement out. Only where the instance's owners allow it: see `explain` in storex.yaml."""
+
+    @_abc_1.abstractmethod
+    def ListIndexFacts(
+        self,
+        request: _indexes_pb2.ListIndexFactsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_indexes_pb2.ListIndexFactsResponse, _abc.Awaitable[_indexes_pb2.ListIndexFactsResponse]]:
+        """Indexes that are missing, unused or redundant, tables without a primary key, and statistics that are out of date."""
 
     @_abc_1.abstractmethod
     def GetHealth(

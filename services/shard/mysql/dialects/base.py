@@ -24,6 +24,8 @@ class Dialect:
     statements: Mapping[Statement, Sql]
     probes: Mapping[Feature, Sql]
     """A statement per feature. Where the feature is missing it fails, or, if it is a SELECT, returns no row."""
+    explain: str
+    """What is put before a SELECT for its plan as a table, whatever format is the server's default."""
     extra_needs: Mapping[Statement, tuple[Feature, ...]] = field(default_factory=dict)
 
     def sql(self, statement: Statement, capabilities: Capabilities) -> str:
@@ -205,6 +207,30 @@ COMMON_STATEMENTS: dict[Statement, Sql] = {
         " FROM performance_schema.setup_instruments WHERE name LIKE 'statement/sql/%'"
         " UNION ALL SELECT 'actors', '%', enabled = 'YES' FROM performance_schema.setup_actors"
         " WHERE host = '%' AND user = '%'"
+    ),
+    Statement.INDEX_PARTS: (
+        "SELECT table_schema AS schema_name, table_name AS table_name, index_name AS index_name,"
+        " MAX(non_unique) = 0 AS is_unique, MAX(index_type) AS index_type,"
+        " GROUP_CONCAT(CONCAT(COALESCE(column_name, CONCAT('<', index_name, '>')),"
+        " IF(sub_part IS NULL, '', CONCAT('(', sub_part, ')'))) ORDER BY seq_in_index SEPARATOR '\\n') AS parts"
+        " FROM information_schema.statistics"
+        " WHERE table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
+        " GROUP BY table_schema, table_name, index_name"
+    ),
+    Statement.IDLE_INDEXES: (
+        "SELECT object_schema AS schema_name, object_name AS table_name, index_name AS index_name"
+        " FROM performance_schema.table_io_waits_summary_by_index_usage"
+        " WHERE index_name IS NOT NULL AND count_star = 0"
+        " AND object_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')"
+    ),
+    Statement.INDEX_SIZES: (
+        "SELECT database_name AS schema_name, table_name AS table_name, index_name AS index_name,"
+        " stat_value * @@innodb_page_size AS index_bytes FROM mysql.innodb_index_stats WHERE stat_name = 'size'"
+    ),
+    Statement.TABLE_STATISTICS: (
+        "SELECT database_name AS schema_name, table_name AS table_name, n_rows AS table_rows,"
+        " (clustered_index_size + sum_of_other_index_sizes) * @@innodb_page_size AS table_bytes,"
+        " TIMESTAMPDIFF(SECOND, last_update, NOW()) AS updated_seconds_ago FROM mysql.innodb_table_stats"
     ),
     Statement.SIGHT_SETTINGS: (
         "SHOW GLOBAL VARIABLES WHERE variable_name IN ('userstat', 'max_digest_length',"

@@ -32,6 +32,10 @@ MARIADB = Dialect(
             " lock_index AS index_name, CONCAT_WS(':', lock_space, lock_page, lock_rec) AS record"
             " FROM information_schema.innodb_locks"
         ),
+        Statement.TABLE_MODIFICATIONS: (
+            "SELECT name AS file_name, modified_counter AS rows_changed FROM information_schema.innodb_sys_tablestats"
+            " WHERE modified_counter > 0"
+        ),
         Statement.INNODB_MONITORS: (
             "SELECT name AS name, enabled AS enabled FROM information_schema.innodb_metrics"
             " WHERE name IN ('trx_rseg_history_len', 'lock_deadlocks')"
@@ -51,5 +55,6 @@ MARIADB = Dialect(
             " WHERE user = 'system user' AND command IN ('Slave_SQL', 'Slave_worker')"
         ),
     },
+    explain="EXPLAIN EXTENDED",
     probes={**COMMON_PROBES, Feature.REPLICATION_PRIVILEGE: "SHOW ALL SLAVES STATUS"},
 )

@@ -85,6 +85,10 @@ MYSQL = Dialect(
             " UNION SELECT blocking_engine_lock_id, engine FROM performance_schema.data_lock_waits) w"
             " JOIN performance_schema.data_locks l ON l.engine_lock_id = w.lock_id AND l.engine = w.engine"
         ),
+        Statement.TABLE_MODIFICATIONS: (
+            "SELECT name AS file_name, modified_counter AS rows_changed FROM information_schema.innodb_tablestats"
+            " WHERE modified_counter > 0"
+        ),
         Statement.INNODB_MONITORS: (
             "SELECT name AS name, status = 'enabled' AS enabled FROM information_schema.innodb_metrics"
             " WHERE name IN ('trx_rseg_history_len', 'lock_deadlocks')"
@@ -114,6 +118,7 @@ MYSQL = Dialect(
             " 'thread/sql/replica_sql', 'thread/sql/replica_worker')"
         ),
     },
+    explain="EXPLAIN FORMAT=TRADITIONAL",
     probes={**COMMON_PROBES, Feature.REPLICATION_PRIVILEGE: _replica_status},
     extra_needs={
         Statement.ROW_LOCK_WAITS: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
