@@ -31,6 +31,7 @@ from services.shard.stores.archive import Archive
 from services.shard.stores.sqlite import open_sqlite
 from services.shard.worlds.interceptor import ReplayInterceptor
 from services.shard.worlds.keys import FileKeys
+from services.shard.worlds.on_finding import OnFinding
 from services.shard.worlds.servicer import SnapshotServicer
 from services.shard.worlds.store import WorldStore
 from services.shard.worlds.worlds import Settings, Worlds
@@ -85,6 +86,7 @@ class App(Lifecycle):
         run_in_background(stack, InventoryWatch(process.config.path, region.name, self.instances).run)
         stack.push_async_callback(self.worlds.close)
         run_in_background(stack, self.worlds.run)
+        run_in_background(stack, OnFinding(self.worlds, self.instances, SystemClock()).run)
         await self.server.start()
         stack.push_async_callback(self.server.stop, DRAIN_SECONDS)
         await self.server.set_serving(True)

@@ -7,7 +7,7 @@ read in between, for as long as there is time. What does not fit is named as not
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from libs.core.clock import Clock
@@ -25,7 +25,7 @@ from services.shard.worlds.world import NOT_CAPTURED, Look, Moment, RecordedInst
 LONGEST = 1.4
 """How long the servers are read at most, in seconds."""
 DEAR_UNTIL = 0.6
-"""When the second look begins at the latest, in seconds after the first; it never begins earlier."""
+"""When the second look begins, in seconds after the first; what is dear and was not read by then comes after it."""
 EXCERPT_BYTES = 32 * 1024 * 1024
 """How much of the archive is taken."""
 EXCERPT_SECONDS = 1.0
@@ -88,20 +88,30 @@ class RecordingSource:
         """See Source; at one moment nothing is newer."""
         return await self.read(*statements)
 
-    async def read_within(self, seconds: float, *statements: Statement) -> bool:
-        """Read for so long at most; what takes longer is ended, and noted as not captured. Whether it was read."""
+    async def read_within(self, seconds: float, *statements: Statement, give_up: bool = True) -> bool:
+        """Read for so long at most; what takes longer is ended, and noted as not captured. Whether it was read.
+
+        Without `give_up` nothing is noted, so that it can be tried again.
+        """
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 await self.read(*statements)
         except TimeoutError:
-            self.give_up(statements)
-            return False
+            pass
         except StorexError as error:
             if error.reason is not Reason.DATABASE_TIMEOUT:
                 raise
+        else:
+            return True
+        if give_up:
             self.give_up(statements)
-            return False
-        return True
+        return False
+
+    async def read_each(self, left: Callable[[], float], statements: Iterable[Statement]) -> None:
+        """Read what was not read, one after the other, for as long as there are seconds left."""
+        for one in statements:
+            if one not in self._rows and one not in self._gaps and left() > 0.0:
+                await self.read_within(left(), one, give_up=False)
 
     def give_up(self, statements: Iterable[Statement]) -> None:
         """Note what was not read as not captured."""
@@ -191,13 +201,12 @@ async def _looks(view: InstanceView, began: float) -> list[Look]:
         raise StorexError(Reason.DATABASE_TIMEOUT)
     early = first.look(moment_of(view.clock))
     second = RecordingSource(view.source)
-    for statement in BETWEEN:
-        if spent() < DEAR_UNTIL:
-            await second.read_within(DEAR_UNTIL - spent(), statement)
+    await second.read_each(lambda: DEAR_UNTIL - spent(), BETWEEN)
     await asyncio.sleep(max(0.0, DEAR_UNTIL - spent()))
     again = await second.read_within(LONGEST - spent(), *VOLATILE)
     moment = moment_of(view.clock)
     await second.read_within(LONGEST - spent(), *AT_LAST)
+    await second.read_each(lambda: LONGEST - spent(), BETWEEN)
     second.give_up(Statement)
     if not again:  # better an older look than none
         second.take(early)
