@@ -18,6 +18,8 @@ BENCHES = {
     "relay": "a call through the coordinator against a direct call to the shard",
     "question": "seconds from question to report",
     "hidden": "a refusal of what is hidden against one of what is not there",
+    "harm": "what watching costs a server, and how soon health is answered",
+    "detect": "seconds from the symptom of each incident to its finding",
     "policy": "policy decisions, cached and not, and reload",
 }
 """Each is a module of this package with `run() -> list[Row]`."""

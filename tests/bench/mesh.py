@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from libs.cli.mesh.state import MeshDirectory, MeshState
 from libs.config import load_config
 from libs.identity import LocalIssuer
 from libs.lab.fleet import LabFleet
+from tests.bench.engines import cpu_seconds
 
 START_SECONDS = 60
 
@@ -32,10 +32,8 @@ class BenchMesh:
         return next(child.address for child in self.state.services if child.name == service)
 
     def cpu_seconds(self, service: str) -> float:
-        """User and system time that a service's process has used since it started (proc(5), fields 14 and 15)."""
-        pid = next(child.pid for child in self.state.services if child.name == service)
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """User and system time that a service's process has used since it started."""
+        return cpu_seconds(next(child.pid for child in self.state.services if child.name == service))
 
     def administrator_token(self) -> str:
         """A token of the seeded administrator."""
