@@ -13,6 +13,7 @@ from libs.cli.commands import (
     down,
     event,
     fleet,
+    health,
     history,
     judge,
     lab,
@@ -39,6 +40,7 @@ app.command("up")(up.up)
 app.command("status")(status.status)
 app.command("down")(down.down)
 app.command("fleet")(fleet.fleet)
+app.command("health")(health.health)
 app.command("diag")(diag.diag)
 app.command("doctor")(doctor.doctor)
 app.command("history")(history.history)

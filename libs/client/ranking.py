@@ -1,4 +1,4 @@
-"""Many instances by how badly off they are: what the front door streams as it comes, for people who read from the top."""
+"""Many instances by how badly off they are: the front door streams them as they come, people read from the top."""
 
 from __future__ import annotations
 

@@ -84,6 +84,7 @@ async def _found_at(instance: Instance, kind: str) -> float:
 
 
 async def _until_clear(instance: Instance) -> None:
-    until = time.monotonic() + CLEARS_WITHIN
-    while (await instance.health.current()).findings and time.monotonic() < until:
-        await asyncio.sleep(0.5)
+    for _ in range(int(CLEARS_WITHIN)):
+        if not (await instance.health.current()).findings:
+            return
+        await asyncio.sleep(1.0)

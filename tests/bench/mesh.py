@@ -33,7 +33,7 @@ class BenchMesh:
 
     def cpu_seconds(self, service: str) -> float:
         """User and system time that a service's process has used since it started."""
-        return cpu_seconds(next(child.pid for child in self.state.services if child.name == service))
+        return cpu_seconds(next(child.pid for child in self.state.services if child.name == service) or 0)
 
     def administrator_token(self) -> str:
         """A token of the seeded administrator."""
