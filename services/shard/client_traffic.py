@@ -52,6 +52,12 @@ class Traffic:
         """The span of the samples."""
         return round(self.samples[-1].at - self.samples[0].at, 3) if self.samples else 0.0
 
+    @property
+    def at_start(self) -> ClientSample:
+        """The newest sample at or before the window's start, or the oldest there is."""
+        start = self.samples[-1].at - self.window
+        return next((sample for sample in reversed(self.samples) if sample.at <= start), self.samples[0])
+
     def around(self, at: float, owners: frozenset[Owner]) -> Around:
         """The mean rates of these clients before and after a moment."""
         if len(self.samples) < 2:

@@ -10,11 +10,10 @@ from services.shard.system_statements import is_system
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import traffic_pb2
 
-MOST_TOLD = 50
-MOST_FOLLOWED = 60
-"""Statements whose rates are followed back: those with most calls in the window."""
-BEGINNING = 3.0
-"""What ran within so many seconds before a change may already belong to it: samples are seconds apart."""
+MOST_FOLLOWED = 20
+"""Statements whose rates are followed back, which takes time: those with most calls in the window."""
+NOTHING_BEFORE = 0.01
+"""Less than this part of what is sent now is nothing: a few calls while one looks whether it works."""
 _CALLS, _TIME, _ERRORS = (DIGEST_COUNTERS.index(name) for name in ("calls", "total_picoseconds", "errors"))
 _NONE: DigestCounters = (0,) * len(DIGEST_COUNTERS)
 _PICO = 1e12
@@ -30,13 +29,15 @@ def digest_traffic(view: InstanceView, window: float) -> list[traffic_pb2.Digest
     calls = {key: _calls(last, key) - _calls(then, key) for key in last.counters}
     busiest = sorted((key for key in calls if calls[key] > 0), key=lambda key: -calls[key])
     epoch = view.clock.now() - view.clock.monotonic()
-    found = []
-    for key in busiest[:MOST_FOLLOWED]:
+    found: list[traffic_pb2.DigestTraffic] = []
+    for key in busiest:
+        if len(found) >= MOST_FOLLOWED:
+            break
         known = view.texts.get(key[1])
         if known is not None and key[1] and not is_system(key[0], known.tables):
             found.append(_followed(samples, key, known, window, epoch))
     found.sort(key=lambda one: (-one.calls.increase_per_second, -one.calls.per_second))
-    return found[:MOST_TOLD]
+    return found
 
 
 def _calls(sample: DigestSample, key: DigestKey) -> int:
@@ -60,7 +61,7 @@ def _followed(
         calls=change,
         average_seconds=_average(after),
         earlier_average_seconds=_average(before),
-        is_new=between[_CALLS] - first[_CALLS] <= BEGINNING * change.per_second,
+        is_new=change.earlier_per_second < NOTHING_BEFORE * change.per_second,
         failed_ratio=round(min(1.0, after[_ERRORS] / after[_CALLS]), 4) if after[_CALLS] else 0.0,
     )
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 Counts = Sequence[tuple[float, float]]
 """Times in seconds, and a counter that only grows, oldest first."""
@@ -20,8 +21,7 @@ _SHORTEST = 0.05
 """Two samples closer than this say nothing about a rate, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """The rate between two samples."""
 
     start: float
@@ -66,7 +66,7 @@ def rate_step(pieces: Sequence[Piece]) -> RateStep | None:
         return None
     while (further := _best_split(pieces[place:])) is not None:
         level, later = _mean(pieces[place : place + further]), _mean(pieces[place + further :])
-        if level / LEVELS_APART < later < level * LEVELS_APART:
+        if level / LEVELS_APART <= later <= level * LEVELS_APART:
             break
         place += further
     before, after = pieces[:place], pieces[place:]

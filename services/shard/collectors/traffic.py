@@ -12,7 +12,7 @@ from services.shard.history.normal import NOTHING, SAME_HOUR, read_normals
 from services.shard.history.ranges import Range, asked_seconds
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.sampler.history import Owner
+from services.shard.sampler.history import NO_WORK, Owner
 from services.shard.sessions import SESSION_STATEMENTS, is_client, read_sessions
 from services.shard.view import InstanceView, real, text, whole
 from storex.common.v1 import entity_pb2
@@ -22,6 +22,8 @@ SHORTEST_WINDOW, LONGEST_WINDOW = 2.0, 900.0
 NEARLY_ALL = 0.8
 """A host with so much of a client's traffic is named for it."""
 STATEMENTS_TOLD = 3
+MOST_FOLLOWED = 30
+"""Clients, and hosts, whose rates are followed back, which takes time: those that sent most in the window."""
 _QUERIES = "queries_per_second"
 
 K = TypeVar("K", bound=Hashable)
@@ -86,7 +88,7 @@ def _clients(
     now = Counter((one.user, one.program) for one in sessions)
     seen = _statements_seen(view, sessions)
     found = []
-    for client, owners in _grouped(traffic.owners, lambda owner: (owner[0], owner[2])).items():
+    for client, owners in _busiest(traffic, _grouped(traffic.owners, lambda owner: (owner[0], owner[2]))):
         statements = rate_change(traffic, owners)
         at = changed(traffic, statements)
         before = view.history.connections_before(at, 0.0)
@@ -118,7 +120,7 @@ def _hosts(traffic: Traffic, sessions: list[session_pb2.Session]) -> list[traffi
             connections=now[host],
             statements=rate_change(traffic, owners),
         )
-        for host, owners in _grouped(traffic.owners, lambda owner: owner[1]).items()
+        for host, owners in _busiest(traffic, _grouped(traffic.owners, lambda owner: owner[1]))
     ]
     return sorted(found, key=_by_increase)
 
@@ -132,6 +134,18 @@ def _grouped(owners: Iterable[Owner], key: Callable[[Owner], K]) -> Mapping[K, f
     for owner in owners:
         groups[key(owner)].add(owner)
     return {group: frozenset(members) for group, members in groups.items()}
+
+
+def _busiest(traffic: Traffic, groups: Mapping[K, frozenset[Owner]]) -> list[tuple[K, frozenset[Owner]]]:
+    """The groups that sent most over the window."""
+    if not traffic.samples:
+        return []
+    now, then = traffic.samples[-1].work, traffic.at_start.work
+
+    def sent(group: tuple[K, frozenset[Owner]]) -> float:
+        return sum(now[owner].statements - then.get(owner, NO_WORK).statements for owner in group[1])
+
+    return sorted(groups.items(), key=sent, reverse=True)[:MOST_FOLLOWED]
 
 
 def _main_host(traffic: Traffic, owners: frozenset[Owner], statements: traffic_pb2.RateChange) -> str:

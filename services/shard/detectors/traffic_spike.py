@@ -36,7 +36,7 @@ NEARLY_FULL = 0.9
 RESTS = 5.0
 """Share of the connection limit in use, and statements a second that a connection sends less than, where the limit is
 the matter and not the traffic."""
-PART_OF_NOW, BUSY = 0.1, 1.0
+PART_OF_NOW, BUSY = 0.01, 1.0
 """A client that sent less than this part of what it sends now is new; what is new about it as well is told only from so
 many sessions on average that are busy with it."""
 NAMED_SHARE, NAMED = 0.2, 3
