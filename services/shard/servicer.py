@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol, TypeVar
 
@@ -33,6 +33,7 @@ from services.shard.collectors.transactions import list_transactions
 from services.shard.collectors.variable_changes import list_variable_changes
 from services.shard.collectors.variables import list_variables
 from services.shard.collectors.visibility import get_visibility
+from services.shard.detectors.registry import detectors_without
 from services.shard.fleet import describe
 from services.shard.health import assess, badness
 from services.shard.instances import Instance, Instances, Served
@@ -221,7 +222,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         if request.HasField("at"):
             past = await assess_past(instance.view, instance.labels, request)
             return diagnostics_pb2.GetHealthResponse(health=past)
-        return diagnostics_pb2.GetHealthResponse(health=await _health(instance))
+        return diagnostics_pb2.GetHealthResponse(health=await _health(instance, request.without))
 
     async def StreamHealth(
         self, request: diagnostics_pb2.StreamHealthRequest, _context: Context
@@ -234,7 +235,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
             async with places:
                 if request.HasField("at"):
                     return await past_or_limit(instance.view, instance.labels, request)
-                return await _health(instance)
+                return await _health(instance, request.without)
 
         tasks = [asyncio.ensure_future(one(instance)) for instance in covered]
         try:
@@ -295,9 +296,13 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             yield fleet_pb2.StreamInstancesResponse(instance=describe(self._instances.region, instance))
 
 
-async def _health(served: Served) -> diagnostics_pb2.InstanceHealth:
-    """The health as it is watched, or of a recorded instance as it was."""
-    return await (served.health.current() if isinstance(served, Instance) else assess(served.view, served.labels))
+async def _health(served: Served, without: Sequence[str]) -> diagnostics_pb2.InstanceHealth:
+    """The health as it is watched, or of a recorded instance as it was, there also without some of the detectors."""
+    if not isinstance(served, Instance):
+        return await assess(served.view, served.labels, detectors_without(without))
+    if without:
+        raise StorexError(Reason.REQUEST_INVALID, field="without", problem="only a snapshot can be judged with less")
+    return await served.health.current()
 
 
 async def _changes(served: Served) -> AsyncGenerator[diagnostics_pb2.InstanceHealth, None]:

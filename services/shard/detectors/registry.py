@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from libs.core.errors import Reason, StorexError
 from services.shard.detectors import (
     access_auth_failed,
     capacity_auto_increment,
@@ -29,7 +32,7 @@ from services.shard.detectors import (
     traffic_n_plus_one,
     traffic_spike,
 )
-from services.shard.detectors.readings import Detector
+from services.shard.detectors.readings import Detection, Detector, Readings
 
 DETECTORS: tuple[Detector, ...] = (
     Detector(lock_row_blocker.KIND, ("get_lock_waits",), lock_row_blocker.detect),
@@ -67,3 +70,17 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(replication_error.KIND, ("get_replication",), replication_error.detect),
     Detector(replication_lag.KIND, ("get_replication",), replication_lag.detect),
 )
+
+
+def detectors_without(kinds: Collection[str]) -> tuple[Detector, ...]:
+    """All of them, those of `kinds` blind: their checks say that they did not look.
+
+    Raises StorexError REQUEST_INVALID for a kind that has no detector.
+    """
+    if unknown := sorted(set(kinds) - {detector.kind for detector in DETECTORS}):
+        raise StorexError(Reason.REQUEST_INVALID, field="without", problem=f"there is no detector of {unknown[0]!r}")
+    return tuple(Detector(one.kind, (), _left_out) if one.kind in kinds else one for one in DETECTORS)
+
+
+def _left_out(_readings: Readings) -> Detection:
+    return Detection(not_checked=True, reason="The request leaves this check out.")

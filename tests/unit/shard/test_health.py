@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from libs.core.errors import Reason, StorexError
 from services.shard.detectors.readings import Detection, Detector, Readings, entity
-from services.shard.detectors.registry import DETECTORS
+from services.shard.detectors.registry import DETECTORS, detectors_without
 from services.shard.health import assess, rank
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import ClientSample, ConnectionSample, History, StatusSample
@@ -90,3 +92,15 @@ async def test_looking_again_has_an_end() -> None:
     detector = Detector("x", ("get_lock_waits",), lambda _: Detection(reason="never sure", look_again=100.0))
     health = await assess(view_of(RecordedSource({})), {}, (detector,))
     assert [check.result for check in health.checks] == [finding_pb2.CHECK_RESULT_CLEAR]
+
+
+def test_a_detector_that_is_left_out_says_so_and_the_others_look() -> None:
+    kinds = [detector.kind for detector in DETECTORS]
+    blind = detectors_without(["lock.metadata"])
+    assert [detector.kind for detector in blind] == kinds
+    left_out = blind[kinds.index("lock.metadata")]
+    assert left_out.tools == ()
+    assert [one for one in blind if one not in DETECTORS] == [left_out]
+    with pytest.raises(StorexError) as raised:
+        detectors_without(["lock.nonsense"])
+    assert raised.value.reason is Reason.REQUEST_INVALID

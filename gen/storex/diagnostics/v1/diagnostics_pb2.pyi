@@ -1290,6 +1290,7 @@ class GetHealthRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
+    WITHOUT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`regions/{region}/instances/{instance}`."""
     @_builtins.property
@@ -1300,16 +1301,21 @@ class GetHealthRequest(_message.Message):
     def window(self) -> _duration_pb2.Duration:
         """How long before `at`; unset means ten minutes, the longest is a day. Of no meaning without `at`."""
 
+    @_builtins.property
+    def without(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Detectors that do not look, by the root-cause catalogue's id; only for a snapshot. Their checks say so."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         window: _duration_pb2.Duration | None = ...,
+        without: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "name", b"name", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "name", b"name", "window", b"window", "without", b"without"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1431,6 +1437,7 @@ class StreamHealthRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
+    WITHOUT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`regions/{region}/instances/{instance}`; `-` stands for all, at either place."""
     @_builtins.property
@@ -1445,6 +1452,10 @@ class StreamHealthRequest(_message.Message):
     def window(self) -> _duration_pb2.Duration:
         """How long before `at`; unset means ten minutes, the longest is a day. Of no meaning without `at`."""
 
+    @_builtins.property
+    def without(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Detectors that do not look, by the root-cause catalogue's id; only for a snapshot. Their checks say so."""
+
     def __init__(
         self,
         *,
@@ -1452,10 +1463,11 @@ class StreamHealthRequest(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         window: _duration_pb2.Duration | None = ...,
+        without: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "labels", b"labels", "name", b"name", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "labels", b"labels", "name", b"name", "window", b"window", "without", b"without"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
