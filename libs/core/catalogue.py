@@ -274,7 +274,7 @@ _ENTRIES = (
         "replication.lag",
         "The replica applies more slowly than its source writes",
         40,
-        (_CHANNEL, _TABLE),
+        (_CHANNEL, _TABLE, _ANY_VICTIM),
         (
             RequiredEvidence("get_replication", "channels[*].channel", _CHANNEL),
             RequiredEvidence("get_replication", "channels[*].lag_seconds"),

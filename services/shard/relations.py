@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from libs.core.catalogue import AFFECTED, CAUSE, HOLDER
+from libs.core.catalogue import AFFECTED, CAUSE, HOLDER, VICTIM
 from storex.diagnostics.v1 import finding_pb2
 
 Part = tuple[str, str]
@@ -20,6 +20,7 @@ HOLDING: Part = (HOLDER, "connection_id")
 OWNER: Part = (HOLDER, "user")
 TABLE: Part = (AFFECTED, "table")
 VARIABLE: Part = (CAUSE, "variable")
+WAITING: Part = (VICTIM, "connection_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("innodb.flush_per_commit", "traffic.spike"),
     # A statement that reads much by itself, and suddenly comes many times as often.
     Relation("traffic.spike", "query.heavy_scan", STATEMENT),
+    # An applier waits for locks like anybody else.
+    *_each(("lock.row_blocker", "lock.metadata", "lock.global_read"), "replication.lag", WAITING),
     # A change of a variable is told as itself only where nothing more specific names the variable.
     *_each(
         (

@@ -13,14 +13,14 @@ from storex.diagnostics.v1 import access_pb2
 
 WINDOW = 15.0
 """How far back failures are counted, in seconds, where that much has been sampled."""
-_REFUSALS = ("error_1045", "error_1698", "error_3118")
-"""Wrong password, account that logs in without one, locked account."""
+_REFUSALS = ("error_1044", "error_1045", "error_1698", "error_3118")
+"""Database not allowed, wrong password or no such account, account that logs in without a password, locked account."""
 _DENIED = "Access_denied_errors"
 _UNKNOWN = entity_pb2.Limit(
     source="failed_logins",
     code="FAILED_LOGINS_UNNAMED",
-    message="Failed logins are counted, but not by account.",
-    remedy="SET GLOBAL userstat = ON, or look in the server's error log.",
+    message="Refused logins are counted, but the engine does not keep which accounts they were for.",
+    remedy="Look for 'Access denied' in the server's error log; userstat = ON counts them by the client's host.",
 )
 
 
@@ -42,7 +42,7 @@ async def get_failed_logins(
     failed = _failed(grown)
     groups = [_group(row, began) for row in results.rows(Statement.FAILED_LOGINS)]
     return access_pb2.GetFailedLoginsResponse(
-        observation=view.observation(began, results, *_limits(grown, bool(failed), bool(groups))),
+        observation=view.observation(began, results, *_limits(grown, failed, groups)),
         failed=int(failed),
         failed_per_second=round(failed / grown.seconds, 3) if grown.seconds else 0.0,
         attempts_per_second=grown.rate("Connections"),
@@ -52,10 +52,10 @@ async def get_failed_logins(
     )
 
 
-def _limits(grown: Growth, failed: bool, named: bool) -> list[entity_pb2.Limit]:
+def _limits(grown: Growth, failed: float, groups: list[access_pb2.FailedLoginGroup]) -> list[entity_pb2.Limit]:
     if not any(name in grown.now for name in (*_REFUSALS, _DENIED)):
         return [_UNCOUNTED]
-    return [_UNKNOWN] if failed and not named else []
+    return [_UNKNOWN] if failed and not any(group.user for group in groups) else []
 
 
 def _failed(grown: Growth) -> float:

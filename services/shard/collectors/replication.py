@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from services.shard.growth import SHORTEST_WINDOW
@@ -26,7 +27,8 @@ _STATES = {
 _RUNNING = replication_pb2.REPLICATION_THREAD_STATE_RUNNING
 _STOPPED = replication_pb2.REPLICATION_THREAD_STATE_STOPPED
 _AT_REST = ("waiting", "has read all", "replica has read all", "slave has read all", "reading event")
-"""How the states of applier threads begin that have nothing to do."""
+"""How the states of applier threads begin that have nothing to do; those that wait for a lock begin like that too."""
+_LOCK = re.compile(r"\block\b")
 
 
 async def get_replication(
@@ -34,7 +36,7 @@ async def get_replication(
 ) -> replication_pb2.GetReplicationResponse:
     """Read the replica's status, and, where it lags, what its appliers do."""
     began = view.clock.now()
-    results = await view.source.read(Statement.REPLICA_STATUS)
+    results = await view.source.read(Statement.REPLICA_STATUS, Statement.SERVER)
     channels = [_channel(current_names(row)) for row in results.rows(Statement.REPLICA_STATUS)]
     work = None
     if any(channel.lag_seconds > 0.0 or channel.queued_bytes for channel in channels):
@@ -43,6 +45,7 @@ async def get_replication(
         observation=view.observation(began, results, *([] if work is None else work.limits())),
         is_replica=bool(channels),
         channels=channels,
+        read_only=any(bool(whole(row["read_only"])) for row in results.rows(Statement.SERVER)),
     )
     if work is not None:
         keyless = [_table(row) for row in work.rows(Statement.KEYLESS_TABLES)]
@@ -115,7 +118,7 @@ def _appliers(work: ResultSets, keyless: frozenset[str]) -> list[replication_pb2
         connection_id, state = whole(row["connection_id"]), text(row["state"])
         # Of several tables of one transaction the one without a key is where the time goes.
         mine = sorted(tables.get(connection_id, []), key=lambda table: (table not in keyless, table))
-        if not mine and (not state or state.lower().startswith(_AT_REST)):
+        if not mine and _is_at_rest(state.lower()):
             continue
         found.append(
             replication_pb2.ApplierWork(
@@ -126,7 +129,14 @@ def _appliers(work: ResultSets, keyless: frozenset[str]) -> list[replication_pb2
                 table_without_key=bool(mine) and mine[0] in keyless,
             )
         )
+    # Of several appliers an engine may not say which one it is.
+    if unowned := sorted(tables.get(0, []), key=lambda table: (table not in keyless, table)):
+        found.append(replication_pb2.ApplierWork(table=unowned[0], table_without_key=unowned[0] in keyless))
     return sorted(found, key=lambda one: (not one.table_without_key, not one.table, -one.seconds))
+
+
+def _is_at_rest(state: str) -> bool:
+    return not state or (state.startswith(_AT_REST) and _LOCK.search(state) is None)
 
 
 def _add_growth(response: replication_pb2.GetReplicationResponse, view: InstanceView) -> None:

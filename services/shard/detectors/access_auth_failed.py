@@ -5,6 +5,8 @@ One mistyped password is none of our business: what tells is that refusals go on
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from libs.core.catalogue import CAUSE
 from services.shard.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity, limit_codes
@@ -20,6 +22,7 @@ SHARE_OF_SECONDS = 0.2
 """Share of the samples in which a login was refused: a person tries a few times and stops."""
 RECENT = 20.0
 """A group whose last failure is older has nothing to do with it, in seconds."""
+MOST_GROUPS = 3
 LOOK_AGAIN = 1.0
 
 
@@ -36,11 +39,14 @@ def detect(readings: Readings) -> Detection:
         again = LOOK_AGAIN if answer.failed > 1 else 0.0
         reason = f"{answer.failed} logins were refused in {answer.window_seconds:.0f} s."
         return Detection(reason=reason, look_again=again)
-    return Detection((_finding(answer, readings),))
+    finding = _finding(answer, readings)
+    # The list of accounts may be older than the counters: then who it is comes with the next look.
+    again = LOOK_AGAIN if not finding.entities and _keeps_accounts(answer) else 0.0
+    return Detection((finding,), look_again=again)
 
 
 def _finding(answer: access_pb2.GetFailedLoginsResponse, readings: Readings) -> finding_pb2.Finding:
-    current = [place for place, group in enumerate(answer.groups) if _is_current(group, readings.now)][:3]
+    current = [place for place, _ in enumerate(answer.groups) if _is_current(answer, place, readings.now)][:MOST_GROUPS]
     return finding_pb2.Finding(
         kind=KIND,
         severity=finding_pb2.SEVERITY_WARNING,
@@ -49,7 +55,7 @@ def _finding(answer: access_pb2.GetFailedLoginsResponse, readings: Readings) -> 
             f"{answer.failed} logins were refused in {answer.window_seconds:.0f} s,"
             f" {answer.failed_per_second:.1f} a second of {answer.attempts_per_second:.1f} attempts."
         ),
-        entities=_entities(answer, current),
+        entities=_entities([answer.groups[place] for place in current]),
         evidence=[
             cite(TOOL, answer, path, statement)
             for path, statement in (
@@ -57,20 +63,35 @@ def _finding(answer: access_pb2.GetFailedLoginsResponse, readings: Readings) -> 
                 ("failed_per_second", "Refused logins a second."),
                 ("attempts_per_second", "Attempts to connect a second."),
                 ("seconds_with_failures", "Share of the samples in which one was refused."),
-                *((f"groups[{place}].user", "The account that was tried.") for place in current),
-                *((f"groups[{place}].host", "The client's host.") for place in current),
+                *_parties(answer, current),
             )
         ],
         impact=answer.failed_per_second,
     )
 
 
-def _is_current(group: access_pb2.FailedLoginGroup, now: float) -> bool:
-    return not group.HasField("last_failed_at") or now - group.last_failed_at.ToSeconds() <= RECENT
+def _keeps_accounts(answer: access_pb2.GetFailedLoginsResponse) -> bool:
+    return bool(answer.groups) or "FAILED_LOGINS_UNNAMED" not in limit_codes(answer)
 
 
-def _entities(answer: access_pb2.GetFailedLoginsResponse, current: list[int]) -> list[entity_pb2.Entity]:
-    groups = [answer.groups[place] for place in current]
+def _is_current(answer: access_pb2.GetFailedLoginsResponse, place: int, now: float) -> bool:
+    """Whether a group takes part; where its time is not kept it must be the only one."""
+    group = answer.groups[place]
+    if group.HasField("last_failed_at"):
+        return now - group.last_failed_at.ToSeconds() <= RECENT
+    return len(answer.groups) == 1
+
+
+def _parties(answer: access_pb2.GetFailedLoginsResponse, current: list[int]) -> Iterator[tuple[str, str]]:
+    """What is known of who was refused: not every engine keeps both."""
+    for place in current:
+        if answer.groups[place].user:
+            yield f"groups[{place}].user", "The account that was tried."
+        if answer.groups[place].host:
+            yield f"groups[{place}].host", "The client's host."
+
+
+def _entities(groups: list[access_pb2.FailedLoginGroup]) -> list[entity_pb2.Entity]:
     users = dict.fromkeys(group.user for group in groups if group.user)
     hosts = dict.fromkeys(group.host for group in groups if group.host)
     return [*(entity(CAUSE, "user", user) for user in users), *(entity(CAUSE, "host", host) for host in hosts)]

@@ -6,7 +6,7 @@ is long and does not shrink, or an applier that is busy on a table without a key
 
 from __future__ import annotations
 
-from libs.core.catalogue import AFFECTED
+from libs.core.catalogue import AFFECTED, VICTIM
 from services.shard.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp
@@ -22,6 +22,8 @@ SHORT_LAG = 2.0
 CRITICAL_LAG = 300.0
 SHRINKS = -0.3
 """Seconds by which the lag shrinks in a second, from which on the replica catches up."""
+SETTLED = 2.5
+"""Below this window the trend of a lag that counts in whole seconds is not known: it is looked at again."""
 LOOK_AGAIN = 1.0
 
 
@@ -36,7 +38,8 @@ def detect(readings: Readings) -> Detection:
         return Detection(reason="The server replicates from nobody.")
     guilty = [place for place, channel in enumerate(answer.channels) if _lags(answer, channel)]
     if guilty:
-        return Detection(tuple(_finding(answer, place, readings) for place in guilty))
+        again = LOOK_AGAIN if answer.window_seconds < SETTLED else 0.0
+        return Detection(tuple(_finding(answer, place, readings) for place in guilty), look_again=again)
     known = [channel.lag_seconds for channel in answer.channels if channel.HasField("lag_seconds")]
     if not known:
         return Detection(not_checked=True, reason="The server does not know how far it is behind.")
@@ -61,6 +64,7 @@ def _lags(answer: replication_pb2.GetReplicationResponse, channel: replication_p
 def _finding(answer: replication_pb2.GetReplicationResponse, place: int, readings: Readings) -> finding_pb2.Finding:
     channel = answer.channels[place]
     work = next((number for number, one in enumerate(answer.appliers) if one.table), None)
+    waiting = next((one.connection_id for one in answer.appliers if "lock" in one.state.lower()), 0)
     paths = [
         (f"channels[{place}].channel", "The channel."),
         (f"channels[{place}].lag_seconds", "The replica is so many seconds behind."),
@@ -69,6 +73,8 @@ def _finding(answer: replication_pb2.GetReplicationResponse, place: int, reading
     ]
     busy = ""
     entities = [entity(AFFECTED, "channel", channel.channel)]
+    if waiting:
+        entities.append(entity(VICTIM, "connection_id", str(waiting)))
     if work is not None:
         table = answer.appliers[work].table
         busy = f"; its applier is at work on {table}"

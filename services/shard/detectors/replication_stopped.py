@@ -27,11 +27,13 @@ def detect(readings: Readings) -> Detection:
 
 def _finding(answer: replication_pb2.GetReplicationResponse, place: int) -> finding_pb2.Finding:
     channel = answer.channels[place]
+    does = "do" if " and " in channel.stopped_thread else "does"
     return finding_pb2.Finding(
         kind=KIND,
-        severity=finding_pb2.SEVERITY_CRITICAL,
-        confidence=0.97,
-        summary=f"The {channel.stopped_thread} of channel {channel.channel} does not run, and no error stopped it.",
+        # One that takes writes may have been made the primary, and left with what it once followed.
+        severity=finding_pb2.SEVERITY_CRITICAL if answer.read_only else finding_pb2.SEVERITY_WARNING,
+        confidence=0.97 if answer.read_only else 0.8,
+        summary=f"The {channel.stopped_thread} of channel {channel.channel} {does} not run, and no error stopped it.",
         entities=[entity(AFFECTED, "channel", channel.channel)],
         evidence=[
             cite(TOOL, answer, f"channels[{place}].{path}", statement)

@@ -78,7 +78,7 @@ class Statement(Enum):
     SESSION_WORK = "session_work"
     """connection_id, statements, failed: of the sessions that are open."""
     APPLIER_LOCKS = "applier_locks"
-    """connection_id, schema_name, table_name: tables that such threads hold metadata locks on."""
+    """connection_id (None if not known), schema_name, table_name: tables that such threads hold metadata locks on."""
     ACCOUNT = "account"
     """One row: the account as user@host, and server_seconds, the server's clock in seconds since the epoch."""
     GRANTS = "grants"
@@ -127,7 +127,7 @@ KEPT_SECONDS: dict[Statement, float] = {
     Statement.TABLE_SIZES: 60.0,
     Statement.AUTO_INCREMENTS: 5.0,
     Statement.TABLE_LIMITS: 5.0,
-    Statement.FAILED_LOGINS: 2.0,
+    Statement.FAILED_LOGINS: 0.5,
     Statement.KEYLESS_TABLES: 60.0,
     **dict.fromkeys((Statement.GRANTS, Statement.INSTRUMENTATION, Statement.DIGEST_TABLE), 60.0),
     **dict.fromkeys((Statement.SIGHT_SETTINGS, Statement.INNODB_MONITORS), 60.0),

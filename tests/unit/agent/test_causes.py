@@ -16,6 +16,7 @@ from storex.diagnostics.v1 import diagnostics_pb2 as d
 from storex.diagnostics.v1 import finding_pb2
 from tests.unit.agent import answers
 from tests.unit.agent.recorded import claimed, health_record, record, report_on
+from tests.unit.shard import test_capacity_and_replication as others
 from tests.unit.shard import test_lock_detectors as locks
 from tests.unit.shard import test_traffic_spike as traffic
 from tests.unit.shard import test_work_detectors as work
@@ -36,6 +37,15 @@ CASES: dict[str, Readings] = {
     "traffic.n_plus_one": readings(_HISTORY, list_top_queries=_PAGES),
     "traffic.spike": readings(get_traffic=traffic.answer_of(traffic.grown())),
     "connections.exhausted": readings(get_connections=work.full(100)),
+    "innodb.purge_lag": readings(get_purge_state=others.purge()),
+    "innodb.buffer_pool": readings(get_buffer_pool=others.pool()),
+    "innodb.flush_per_commit": readings(get_commit_state=others.commits()),
+    "replication.stopped": readings(get_replication=others.channel(**others.HALTED)),
+    "replication.error": readings(get_replication=others.channel(**others.BROKEN)),
+    "replication.lag": readings(get_replication=others.channel(work=True, lag_seconds=40.0)),
+    "capacity.auto_increment": readings(list_auto_increments=others.column(column="id", data_type="tinyint")),
+    "capacity.table_full": readings(list_table_limits=others.table(engine="MEMORY")),
+    "access.auth_failed": readings(get_failed_logins=others.logins()),
 }
 
 

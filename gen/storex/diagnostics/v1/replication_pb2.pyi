@@ -161,7 +161,7 @@ class ApplierWork(_message.Message):
     TABLE_FIELD_NUMBER: _builtins.int
     TABLE_WITHOUT_KEY_FIELD_NUMBER: _builtins.int
     connection_id: _builtins.int
-    """The thread's connection id."""
+    """The thread's connection id; 0 where the engine does not say which of several appliers it is."""
     state: _builtins.str
     """The engine's name for what it does now."""
     seconds: _builtins.float
@@ -200,12 +200,15 @@ class GetReplicationResponse(_message.Message):
     TABLES_WITHOUT_KEY_FIELD_NUMBER: _builtins.int
     LAG_GROWTH_FIELD_NUMBER: _builtins.int
     WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
+    READ_ONLY_FIELD_NUMBER: _builtins.int
     is_replica: _builtins.bool
     """Whether the server replicates from another."""
     lag_growth: _builtins.float
     """By how much the longest lag grew in the window, in seconds; negative where it shrank."""
     window_seconds: _builtins.float
     """The span that rates and growth were measured over, in seconds; 0 when there is no sample yet."""
+    read_only: _builtins.bool
+    """Whether the server refuses its clients' writes, as replicas are meant to."""
     @_builtins.property
     def observation(self) -> _session_pb2.Observation:
         """Where and when this was read."""
@@ -232,10 +235,11 @@ class GetReplicationResponse(_message.Message):
         tables_without_key: _abc.Iterable[_builtins.str] | None = ...,
         lag_growth: _builtins.float = ...,
         window_seconds: _builtins.float = ...,
+        read_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["observation", b"observation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appliers", b"appliers", "channels", b"channels", "is_replica", b"is_replica", "lag_growth", b"lag_growth", "observation", b"observation", "tables_without_key", b"tables_without_key", "window_seconds", b"window_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appliers", b"appliers", "channels", b"channels", "is_replica", b"is_replica", "lag_growth", b"lag_growth", "observation", b"observation", "read_only", b"read_only", "tables_without_key", b"tables_without_key", "window_seconds", b"window_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

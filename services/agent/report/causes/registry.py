@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from services.agent.report.causes.auto_increment import AutoIncrement
+from services.agent.report.causes.buffer_pool import BufferPool
 from services.agent.report.causes.cause import NO_RISK, CauseGuide, Facts, Link, Step, Supporting
+from services.agent.report.causes.commit_flush import CommitFlush
 from services.agent.report.causes.connection_leak import ConnectionLeak
 from services.agent.report.causes.connections_exhausted import ConnectionsExhausted
 from services.agent.report.causes.deadlock import Deadlock
+from services.agent.report.causes.failed_logins import FailedLogins
 from services.agent.report.causes.global_read_lock import GlobalReadLock
 from services.agent.report.causes.heavy_scan import HeavyScan
 from services.agent.report.causes.hot_row import HotRow
@@ -13,8 +17,13 @@ from services.agent.report.causes.metadata_lock import MetadataLock
 from services.agent.report.causes.missing_index import MissingIndex
 from services.agent.report.causes.n_plus_one import NPlusOne
 from services.agent.report.causes.plan_regression import PlanRegression
+from services.agent.report.causes.purge_lag import PurgeLag
 from services.agent.report.causes.read_only import ReadOnly
+from services.agent.report.causes.replication_error import ReplicationError
+from services.agent.report.causes.replication_lag import ReplicationLag
+from services.agent.report.causes.replication_stopped import ReplicationStopped
 from services.agent.report.causes.row_blocker import RowBlocker
+from services.agent.report.causes.table_full import TableFull
 from services.agent.report.causes.temp_spill import TempSpill
 from services.agent.report.causes.traffic_spike import TrafficSpike
 from services.agent.report.causes.unindexed_write import UnindexedWrite
@@ -35,6 +44,15 @@ _ALL: tuple[CauseGuide, ...] = (
     TrafficSpike(),
     ConnectionsExhausted(),
     ConnectionLeak(),
+    PurgeLag(),
+    BufferPool(),
+    CommitFlush(),
+    ReplicationStopped(),
+    ReplicationError(),
+    ReplicationLag(),
+    AutoIncrement(),
+    TableFull(),
+    FailedLogins(),
     ReadOnly(),
     VariableChange(),
 )

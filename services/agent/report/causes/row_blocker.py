@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.agent.report.causes.cause import LOW_RISK, MEDIUM_RISK, NO_RISK, Facts, Link, Step, Supporting
+from services.agent.report.causes.idle_limit import idle_limit
 from services.agent.report.causes.wording import count, owner, seconds
 from services.agent.report.sql import connection_number
 
@@ -104,22 +105,8 @@ class RowBlocker:
                 MEDIUM_RISK,
                 f"KILL {holder}",
             ),
-            *_prevention(facts),
+            *(idle_limit(facts, "writing", 60) if facts.number(_IDLE) else ()),
         )
-
-
-def _prevention(facts: Facts) -> tuple[Step, ...]:
-    if facts.engine != "MariaDB" or not facts.number(_IDLE):
-        return ()
-    return (
-        Step(
-            "Afterwards, let the server end idle writing transactions by itself, once their owners agree: clients that "
-            "pause longer inside a transaction will lose it. Before: SHOW GLOBAL VARIABLES LIKE 'idle%transaction%'. "
-            "After: watch the clients' errors for lost connections.",
-            MEDIUM_RISK,
-            "SET GLOBAL idle_write_transaction_timeout = 60",
-        ),
-    )
 
 
 def _where(facts: Facts) -> str:

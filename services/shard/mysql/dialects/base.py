@@ -72,6 +72,38 @@ ENGINE_COUNTERS = (
     " WHERE event_name IN ('wait/io/file/innodb/innodb_log_file', 'wait/io/file/sql/binlog')"
 )
 
+OWN_ID = "t.processlist_id"
+"""A thread's connection id, by the engine's own account of it."""
+
+
+def metadata_locks(connection_id: str) -> str:
+    """`Statement.METADATA_LOCKS`, where a thread `t` has that connection id."""
+    return (
+        "SELECT object_type, schema_name, object_name, lock_type, lock_status, connection_id FROM ("  # noqa: S608
+        "SELECT l.object_type AS object_type, l.object_schema AS schema_name, l.object_name AS object_name,"
+        f" l.lock_type AS lock_type, l.lock_status AS lock_status, {connection_id} AS connection_id"
+        " FROM (SELECT DISTINCT object_type, object_schema, object_name FROM performance_schema.metadata_locks"
+        " WHERE lock_status = 'PENDING') p"
+        " JOIN performance_schema.metadata_locks l ON l.object_type = p.object_type"
+        " AND l.object_schema <=> p.object_schema AND l.object_name <=> p.object_name"
+        " JOIN performance_schema.threads t ON t.thread_id = l.owner_thread_id) k"
+        " WHERE connection_id IS NOT NULL"
+    )
+
+
+def applier_locks(connection_id: str) -> str:
+    """`Statement.APPLIER_LOCKS`, where a thread `t` has that connection id."""
+    return (
+        f"SELECT DISTINCT {connection_id} AS connection_id, l.object_schema AS schema_name,"  # noqa: S608
+        " l.object_name AS table_name"
+        " FROM performance_schema.threads t JOIN performance_schema.metadata_locks l"
+        " ON l.owner_thread_id = t.thread_id"
+        " WHERE t.name IN ('thread/sql/slave_sql', 'thread/sql/slave_worker', 'thread/sql/rpl_parallel_thread',"
+        " 'thread/sql/replica_sql', 'thread/sql/replica_worker')"
+        " AND l.object_type = 'TABLE' AND l.lock_status = 'GRANTED'"
+    )
+
+
 COMMON_STATEMENTS: dict[Statement, Sql] = {
     Statement.GLOBAL_STATUS: "SHOW GLOBAL STATUS",
     Statement.GLOBAL_VARIABLES: "SHOW GLOBAL VARIABLES",
@@ -95,16 +127,7 @@ COMMON_STATEMENTS: dict[Statement, Sql] = {
         " trx_isolation_level AS isolation_level"
         " FROM information_schema.innodb_trx"
     ),
-    Statement.METADATA_LOCKS: (
-        "SELECT l.object_type AS object_type, l.object_schema AS schema_name, l.object_name AS object_name,"
-        " l.lock_type AS lock_type, l.lock_status AS lock_status, t.processlist_id AS connection_id"
-        " FROM (SELECT DISTINCT object_type, object_schema, object_name FROM performance_schema.metadata_locks"
-        " WHERE lock_status = 'PENDING') p"
-        " JOIN performance_schema.metadata_locks l ON l.object_type = p.object_type"
-        " AND l.object_schema <=> p.object_schema AND l.object_name <=> p.object_name"
-        " JOIN performance_schema.threads t ON t.thread_id = l.owner_thread_id"
-        " WHERE t.processlist_id IS NOT NULL"
-    ),
+    Statement.METADATA_LOCKS: metadata_locks(OWN_ID),
     Statement.DIGESTS: _DIGESTS,
     Statement.RECENT_DIGESTS: f"{_DIGESTS} WHERE last_seen >= NOW(6) - INTERVAL {RECENT_SECONDS} SECOND",
     Statement.CLIENT_VERSIONS: (
@@ -177,15 +200,7 @@ COMMON_STATEMENTS: dict[Statement, Sql] = {
         " AND (event_name LIKE 'statement/sql/%' OR event_name = 'statement/com/Execute') GROUP BY thread_id) s"
         " JOIN performance_schema.threads t ON t.thread_id = s.thread_id WHERE t.processlist_id IS NOT NULL"
     ),
-    Statement.APPLIER_LOCKS: (
-        "SELECT DISTINCT t.processlist_id AS connection_id, l.object_schema AS schema_name,"
-        " l.object_name AS table_name"
-        " FROM performance_schema.threads t JOIN performance_schema.metadata_locks l"
-        " ON l.owner_thread_id = t.thread_id"
-        " WHERE t.name IN ('thread/sql/slave_sql', 'thread/sql/slave_worker', 'thread/sql/rpl_parallel_thread',"
-        " 'thread/sql/replica_sql', 'thread/sql/replica_worker')"
-        " AND t.processlist_id IS NOT NULL AND l.object_type = 'TABLE' AND l.lock_status = 'GRANTED'"
-    ),
+    Statement.APPLIER_LOCKS: applier_locks(OWN_ID),
     Statement.ACCOUNT: "SELECT CURRENT_USER() AS account, UNIX_TIMESTAMP(SYSDATE(6)) AS server_seconds",
     Statement.GRANTS: (
         "SELECT g.privilege AS privilege, g.scope AS scope FROM ("

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from services.shard.mysql.dialects.base import COMMON_PROBES, COMMON_SESSION_SETTINGS, COMMON_STATEMENTS, Dialect
+from services.shard.mysql.dialects.base import (
+    COMMON_PROBES,
+    COMMON_SESSION_SETTINGS,
+    COMMON_STATEMENTS,
+    OWN_ID,
+    Dialect,
+    applier_locks,
+    metadata_locks,
+)
 from services.shard.mysql.features import Feature
 from services.shard.mysql.statements import Statement
+
+# The performance schema knows appliers by no connection id: where there is one only, it is the process list's one.
+_APPLIER_ID = (
+    f"COALESCE({OWN_ID}, IF(t.name = 'thread/sql/slave_sql', (SELECT IF(COUNT(*) = 1, MAX(id), NULL)"  # noqa: S608
+    " FROM information_schema.processlist WHERE command = 'Slave_SQL'), NULL))"
+)
 
 MARIADB = Dialect(
     engine="MariaDB",
@@ -45,11 +59,13 @@ MARIADB = Dialect(
             "SELECT LOWER(variable_name) AS variable_name, global_value AS value, default_value AS default_value,"
             " NULL AS set_seconds_ago FROM information_schema.system_variables WHERE global_value_origin = 'SQL'"
         ),
-        # Empty unless userstat is on.
+        # Empty unless userstat is on. Which account it was is not kept: by user only those that got in are counted.
         Statement.FAILED_LOGINS: (
-            "SELECT user AS user, '' AS host, denied_connections AS failed, NULL AS seconds_ago"
-            " FROM information_schema.user_statistics WHERE denied_connections > 0"
+            "SELECT '' AS user, client AS host, denied_connections AS failed, NULL AS seconds_ago"
+            " FROM information_schema.client_statistics WHERE denied_connections > 0"
         ),
+        Statement.METADATA_LOCKS: metadata_locks(_APPLIER_ID),
+        Statement.APPLIER_LOCKS: applier_locks(_APPLIER_ID),
         Statement.APPLIERS: (
             "SELECT id AS connection_id, state AS state, time_ms / 1000 AS seconds FROM information_schema.processlist"
             " WHERE user = 'system user' AND command IN ('Slave_SQL', 'Slave_worker')"

@@ -49,7 +49,7 @@ def _replica_status(capabilities: Capabilities) -> str:
 _ERRORS = (
     "SELECT CONCAT('error_', error_number), sum_error_raised"
     " FROM performance_schema.events_errors_summary_global_by_error"
-    " WHERE error_number IN (1045, 1114, 1290, 1698, 1836, 3118)"
+    " WHERE error_number IN (1044, 1045, 1114, 1290, 1698, 1836, 3118)"
 )
 MYSQL = Dialect(
     engine="MySQL",
@@ -110,7 +110,7 @@ MYSQL = Dialect(
             "SELECT user AS user, host AS host, SUM(sum_error_raised) AS failed,"
             " TIMESTAMPDIFF(MICROSECOND, MAX(last_seen), NOW(6)) / 1e6 AS seconds_ago"
             " FROM performance_schema.events_errors_summary_by_account_by_error"
-            " WHERE error_number IN (1045, 1698, 3118) AND sum_error_raised > 0 GROUP BY user, host"
+            " WHERE error_number IN (1044, 1045, 1698, 3118) AND sum_error_raised > 0 GROUP BY user, host"
         ),
         Statement.APPLIERS: (
             "SELECT processlist_id AS connection_id, processlist_state AS state, processlist_time AS seconds"
