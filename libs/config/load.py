@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from libs.config.document import Document, Fields
@@ -10,6 +11,7 @@ from libs.config.model import (
     InstanceConfig,
     LogFiles,
     RegionConfig,
+    StoreDatabase,
     StorexConfig,
     TlsFiles,
     UserConfig,
@@ -75,9 +77,31 @@ def _region(name: str, fields: Fields) -> RegionConfig:
         instances=instances,
         lab=fields.flag("lab"),
         snapshots=read_snapshots(fields),
+        store=_store(fields, instances.values()),
     )
     fields.finish()
     return region
+
+
+def _store(region: Fields, instances: Iterable[InstanceConfig]) -> StoreDatabase | None:
+    fields = region.fields("store")
+    if fields is None:
+        return None
+    password_env, password_file = secret_of(fields, "password", required=True)
+    store = StoreDatabase(
+        host=fields.text("host", required=True) or "",
+        port=fields.integer("port", lowest=1, highest=65535, required=True) or 0,
+        user=fields.text("user", required=True) or "",
+        password_env=password_env,
+        password_file=password_file,
+        database=fields.text("database", required=True) or "",
+        tls=_tls(fields),
+        declared=fields.declared("password_env", "password_file"),
+    )
+    if (store.host, store.port) in {(instance.host, instance.port) for instance in instances}:
+        fields.report("host", "is a server that is looked after", "Keep the history on one that is not investigated")
+    fields.finish()
+    return store
 
 
 def _instance(region: str, name: str, fields: Fields, *, explain: bool) -> InstanceConfig:

@@ -122,6 +122,24 @@ class SnapshotConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreDatabase:
+    """The database that keeps a region's history, on a server of its own. One of the password's two places is set."""
+
+    host: str
+    port: int
+    user: str
+    password_env: str | None
+    password_file: Path | None
+    database: str
+    tls: TlsFiles | None
+    declared: Declared = field(repr=False)
+
+    def password(self) -> str:
+        """The password as it is now. Raises ConfigError that says where it was looked for, never the value."""
+        return SecretSource(self.password_env, self.password_file, "password", self.declared).read()
+
+
+@dataclass(frozen=True, slots=True)
 class RegionConfig:
     """A region: its law, its cloud, the address that its shard listens on (None: a free port), and its instances."""
 
@@ -134,6 +152,8 @@ class RegionConfig:
     lab: bool = False
     """Whether all of its data is made up, so that copies of it may leave it in plain."""
     snapshots: SnapshotConfig = field(default_factory=SnapshotConfig)
+    store: StoreDatabase | None = None
+    """Where its history is kept; None for a file below the state directory."""
 
     def resource(self, instance: InstanceConfig) -> Resource:
         """What policy knows of one of its instances."""

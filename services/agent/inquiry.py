@@ -105,6 +105,7 @@ class Inquiry:
     def past(self) -> Period | None:
         """The time that it is about, where that is over."""
         return Period(self.at - self.window_seconds, self.at) if self.at is not None else None
+
     resumed: bool = False
     """Whether this goes on with a question that was cut short; `records` then holds what is still fresh of it."""
     calls_before: int = 0

@@ -28,6 +28,7 @@ from services.shard.instances import Instances
 from services.shard.inventory import InventoryWatch
 from services.shard.servicer import DiagnosticsServicer, FleetServicer
 from services.shard.stores.archive import Archive
+from services.shard.stores.mysql import connect_to, open_mysql
 from services.shard.stores.sqlite import open_sqlite
 from services.shard.worlds.interceptor import ReplayInterceptor
 from services.shard.worlds.keys import FileKeys
@@ -105,6 +106,9 @@ def _egress(settings: ShardSettings, policy: ReloadingPolicy, rules: Rules) -> E
 
 
 def _archive(settings: ShardSettings, clock: Clock) -> Archive:
+    store = settings.region.store
+    if store is not None:
+        return Archive(lambda: open_mysql(connect_to(store)), clock)
     path = settings.process.config.state_dir / "shards" / settings.region.name / "history.sqlite"
     return Archive(lambda: open_sqlite(path), clock)
 

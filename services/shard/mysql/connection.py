@@ -102,7 +102,8 @@ class Connection:
         return cursor
 
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Hosts that are reached without a network: what goes there needs no encryption."""
 
 
 def _connect(login: Login, limits: SessionLimits) -> pymysql.Connection[Any]:
@@ -119,9 +120,9 @@ def _connect(login: Login, limits: SessionLimits) -> pymysql.Connection[Any]:
             write_timeout=limits.statement + _SOCKET_MARGIN,
             program_name=PROGRAM_NAME,
             local_infile=False,
-            ssl=_tls_context(login.tls),
+            ssl=tls_context(login.tls),
             # Elsewhere a session is encrypted where the server can, and without `tls:` nobody vouches for the server.
-            ssl_disabled=login.tls is None and login.host in _LOOPBACK,
+            ssl_disabled=login.tls is None and login.host in LOOPBACK,
         )
     except (pymysql.MySQLError, OSError):
         raise
@@ -129,7 +130,8 @@ def _connect(login: Login, limits: SessionLimits) -> pymysql.Connection[Any]:
         raise pymysql.OperationalError(2003, f"no database greeting: {type(error).__name__}") from error
 
 
-def _tls_context(files: TlsFiles | None) -> ssl.SSLContext | None:
+def tls_context(files: TlsFiles | None) -> ssl.SSLContext | None:
+    """The encryption that these files ask for; None where nobody vouches for the server."""
     if files is None:
         return None
     context = ssl.create_default_context(cafile=str(files.ca) if files.ca else None)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pymysql
 
+from libs.config import ConfigError, StoreDatabase
 from libs.core.errors import Reason, StorexError
+from services.shard.mysql.connection import LOOPBACK, tls_context
 from services.shard.stores.sql_store import Params, SqlHistoryStore, open_store
 
 Connect = Callable[[], "pymysql.Connection[Any]"]
@@ -90,6 +92,37 @@ class MySqlDatabase:
 
 def _placed(sql: str) -> str:
     return sql.replace("?", "%s")
+
+
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
+"""How long the store's server may take, in seconds; a roll-up of a large region takes a while."""
+
+
+def connect_to(config: StoreDatabase) -> Connect:
+    """How to connect to a region's store; a password, read anew each time, that is not there is a refused login."""
+
+    def connect() -> pymysql.Connection[Any]:
+        try:
+            password = config.password()
+        except ConfigError as error:
+            raise pymysql.OperationalError(1045, str(error)) from error
+        return pymysql.connect(
+            host=config.host,
+            port=config.port,
+            user=config.user,
+            password=password,
+            database=config.database,
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=ANSWER_SECONDS,
+            write_timeout=ANSWER_SECONDS,
+            program_name="storex-store",
+            ssl=tls_context(config.tls),
+            ssl_disabled=config.tls is None and config.host in LOOPBACK,
+        )
+
+    return connect
 
 
 def open_mysql(connect: Connect) -> SqlHistoryStore:
