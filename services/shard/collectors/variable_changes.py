@@ -10,13 +10,13 @@ from libs.core.errors import StorexError
 from libs.core.paging import page_of
 from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
 from services.shard.mysql.connection import Row
-from services.shard.mysql.statements import Statement
+from services.shard.mysql.statements import KEPT_SECONDS, Statement
 from services.shard.sampler.differences import VARIABLE
-from services.shard.sampler.history import StatusSample
+from services.shard.sampler.history import History, StatusSample
 from services.shard.stores.records import Change
 from services.shard.variable_symptoms import SYMPTOMS, Symptom
 from services.shard.variable_values import is_public
-from services.shard.view import InstanceView, real, text, timestamp
+from services.shard.view import InstanceView, real, text, timestamp, whole
 from storex.diagnostics.v1 import settings_pb2
 
 WINDOW = 15.0
@@ -25,6 +25,9 @@ LOOK_BACK = 86_400.0
 """Changes older than this are told only while the engine itself still shows them, in seconds."""
 SHORTEST_BEFORE = 5.0
 """A shorter time before the change says nothing about what was normal, in seconds."""
+
+FAR_TOO_TIGHT = 0.001
+"""Share of what servers usually start with."""
 
 _OF_SESSIONS = frozenset({"autocommit", "foreign_key_checks", "sql_log_bin", "unique_checks"})
 """What each session sets for itself, though the engine may list it here."""
@@ -47,7 +50,12 @@ async def list_variable_changes(
     began = view.clock.now()
     results = await view.source.read(Statement.SETTINGS, *COUNTER_STATEMENTS)
     rows = results.rows(Statement.SETTINGS)
-    found = {name: _shown(row, began) for row in rows if (name := text(row["variable_name"])) not in _OF_SESSIONS}
+    found = {
+        name: one
+        for row in rows
+        if (name := text(row["variable_name"])) not in _OF_SESSIONS
+        and (one := _shown(row, began, view.history)) is not None
+    }
     recorded, known = await _recorded(view, began)
     for change in reversed(recorded):
         _add(found, change)
@@ -66,18 +74,31 @@ async def list_variable_changes(
     )
 
 
-def _shown(row: Row, now: float) -> _Found:
+def _shown(row: Row, now: float, history: History) -> _Found | None:
+    """The variable as the engine tells it; None where only Storex's own session has set it, for itself."""
     name, value, default = text(row["variable_name"]), text(row["value"]), text(row["default_value"])
     ago = row["set_seconds_ago"]
     at = None if ago is None else now - max(0.0, real(ago))
+    since, seen = at, history.see_setting(now, name, value)
+    if whole(row.get("set_by_storex")):  # that hides when somebody set the server's own value
+        if seen.changed_at is None and not _is_far_too_tight(name, value):
+            return None
+        at, since = seen.changed_at, seen.since and seen.since - KEPT_SECONDS[Statement.SETTINGS]
     withheld = not is_public(name, value)
     return _Found(
+        old=seen.old if is_public(name, seen.old) else "",
         value="" if withheld else value,
         default=default if is_public(name, default) else "",
         at=at,
-        since=at,
+        since=since,
         withheld=withheld,
     )
+
+
+def _is_far_too_tight(name: str, value: str) -> bool:
+    """Whether nobody would start a server with that value."""
+    symptom = SYMPTOMS.get(name)
+    return symptom is not None and 0.0 < real(value) <= FAR_TOO_TIGHT * symptom.usual
 
 
 async def _recorded(view: InstanceView, now: float) -> tuple[list[Change], Mapping[str, str]]:

@@ -58,7 +58,8 @@ class Statement(Enum):
     are counted."""
     SETTINGS = "settings"
     """variable_name, value, default_value (None if not kept) and set_seconds_ago (None if not known) of variables that
-    were set while the server runs."""
+    were set while the server runs; set_by_storex where a session of Storex did so last, for itself: the server's own
+    value may be as it always was."""
     TABLE_SIZES = "table_sizes"
     """One row: data_bytes of all InnoDB tables and their indexes, by their stored statistics."""
     AUTO_INCREMENTS = "auto_increments"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 Owner = tuple[str, str, str]
@@ -134,6 +134,17 @@ class TrackedConnection:
     reused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SettingSeen:
+    """A variable's value, when it was seen last, and the change to it where that was seen: from what, between when."""
+
+    value: str
+    seen_at: float
+    old: str = ""
+    since: float | None = None
+    changed_at: float | None = None
+
+
 @dataclass(slots=True)
 class History:
     """The samples of one instance, oldest first."""
@@ -144,6 +155,7 @@ class History:
     activity: deque[ActivitySample] = field(default_factory=deque)
     clients: deque[ClientSample] = field(default_factory=deque)
     tracked: dict[int, TrackedConnection] = field(default_factory=dict)
+    settings: dict[str, SettingSeen] = field(default_factory=dict)
 
     def add_status(self, sample: StatusSample) -> None:
         """Append a status sample."""
@@ -185,6 +197,16 @@ class History:
                 known.reused = True
             alive[connection_id] = known
         self.tracked = alive
+
+    def see_setting(self, at: float, name: str, value: str) -> SettingSeen:
+        """Note a variable's value, and tell what was seen of it."""
+        known = self.settings.get(name, SettingSeen(value, at))
+        if known.value == value:
+            known = replace(known, seen_at=at)
+        else:
+            known = SettingSeen(value, at, known.value, known.seen_at, at)
+        self.settings[name] = known
+        return known
 
     def digests_before(self, at: float, window: float) -> DigestSample | None:
         """The newest sample at least `window` seconds before `at`, or else the oldest there is."""

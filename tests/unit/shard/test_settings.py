@@ -150,6 +150,33 @@ async def test_a_changed_variable_carries_its_symptom_before_and_now() -> None:
     assert finding.onset.ToSeconds() == NOW - 20
 
 
+async def test_what_storex_set_for_itself_is_no_change_but_does_not_hide_one() -> None:
+    clock, history = ManualClock(), History()
+
+    async def changes(name: str, value: str) -> list[settings_pb2.VariableChange]:
+        setting = {"variable_name": name, "value": value, "default_value": None, "set_seconds_ago": 3.0}
+        source = RecordedSource({Statement.SETTINGS: [{**setting, "set_by_storex": 1}]})
+        view = view_of(source, clock, history)
+        return list((await list_variable_changes(view, settings_pb2.ListVariableChangesRequest())).changes)
+
+    assert await changes("max_execution_time", "0") == []
+    [lowered] = await changes("max_execution_time", "50")
+    assert (lowered.old_value, lowered.value, lowered.changed_at.ToSeconds()) == ("0", "50", NOW)
+    assert await changes("max_execution_time", "50") == [lowered]
+    assert await changes("wait_timeout", "600") == []
+    history.settings.clear()
+    [unseen] = await changes("wait_timeout", "2")
+    assert (unseen.old_value, unseen.HasField("changed_at")) == ("", False)
+
+
+def test_a_limit_where_there_was_none_is_felt_whenever_that_was() -> None:
+    change = settings_pb2.VariableChange(
+        variable="max_statement_time", old_value="0", value="0.5", symptom_now=2.0, has_before=True, symptom_before=1.5
+    )
+    answer = settings_pb2.ListVariableChangesResponse(changes=[change], window_seconds=15.0)
+    assert found(answer, "list_variable_changes", config_change) is not None
+
+
 @pytest.mark.parametrize(("value", "is_found"), [("20", True), ("6000", False)])
 def test_a_date_that_may_be_later_than_the_change_does_not_hide_what_nobody_would_set(
     value: str, is_found: bool

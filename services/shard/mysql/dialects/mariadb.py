@@ -57,7 +57,8 @@ MARIADB = Dialect(
         Statement.REPLICA_STATUS: "SHOW ALL SLAVES STATUS",
         Statement.SETTINGS: (
             "SELECT LOWER(variable_name) AS variable_name, global_value AS value, default_value AS default_value,"
-            " NULL AS set_seconds_ago FROM information_schema.system_variables WHERE global_value_origin = 'SQL'"
+            " NULL AS set_seconds_ago, 0 AS set_by_storex FROM information_schema.system_variables"
+            " WHERE global_value_origin = 'SQL'"
         ),
         # Empty unless userstat is on. Which account it was is not kept: by user only those that got in are counted.
         Statement.FAILED_LOGINS: (

@@ -97,14 +97,11 @@ MYSQL = Dialect(
         Statement.ENGINE_COUNTERS: f"{ENGINE_COUNTERS} UNION ALL {_ERRORS}",
         Statement.SETTINGS: (
             "SELECT i.variable_name AS variable_name, g.variable_value AS value, NULL AS default_value,"
-            " IF(i.set_user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1), NULL,"
-            " TIMESTAMPDIFF(MICROSECOND, i.set_time, NOW(6)) / 1e6) AS set_seconds_ago"
+            " TIMESTAMPDIFF(MICROSECOND, i.set_time, NOW(6)) / 1e6 AS set_seconds_ago,"
+            " i.set_user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS set_by_storex"
             " FROM performance_schema.variables_info i JOIN performance_schema.global_variables g"
             " ON g.variable_name = i.variable_name"
-            # What this session has set for itself is no change of the server's. It hides who set that, though: told are
-            # values that nobody starts a server with.
-            " WHERE i.variable_source = 'DYNAMIC' AND (i.set_user <> SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"
-            " OR i.variable_name IN ('wait_timeout', 'net_write_timeout') AND g.variable_value + 0 <= 10)"
+            " WHERE i.variable_source = 'DYNAMIC' AND i.set_user IS NOT NULL"
         ),
         Statement.FAILED_LOGINS: (
             "SELECT user AS user, host AS host, SUM(sum_error_raised) AS failed,"

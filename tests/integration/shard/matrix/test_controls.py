@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
 
 QUIET_SECONDS = 60.0
 EVERY_SECONDS = 2.0
-SETTLED_SECONDS = 15.0
-"""From here on every check has been made."""
+SETTLED_SECONDS = 40.0
+"""From here on every check has been made: what is normal takes a while to know, longer on a busy machine."""
 
 CONTROLS = [found for found in INCIDENTS.values() if found.id.partition(".")[0] == HEALTHY]
 
