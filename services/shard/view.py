@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from libs.core.clock import Clock
 from libs.core.errors import StorexError
 from libs.core.names import ResourceName
-from services.shard.mysql.explaining import Explainer
+from services.shard.mysql.explaining import Plan
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.sampler.history import History
 from services.shard.statement_texts import StatementTexts
@@ -42,6 +42,17 @@ class Memory(Protocol):
         """What was asked for so far and is not in the memory, though an instance had it."""
 
 
+class Explains(Protocol):
+    """Has statements explained."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether statements of the instance may be explained."""
+
+    async def explain(self, digest: str) -> Plan:
+        """The plan of the digest's statement. Raises StorexError, see `Explainer.explain`."""
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceView:
     """One instance: where to read it from, what it looked like before, and its statements."""
@@ -58,8 +69,8 @@ class InstanceView:
     earlier: InstanceView | None = None
     """Of a recorded instance, how it was a moment before: what a live one is looked at again for."""
 
-    explainer: Explainer | None = None
-    """Has the engine explain statements; None for a recorded instance."""
+    explainer: Explains | None = None
+    """Has the engine explain statements; None where nobody can."""
 
     def observation(
         self, began: float, results: ResultSets | None = None, *limits: entity_pb2.Limit

@@ -186,6 +186,7 @@ async def _instance(subject: Subject, began: float, excerpt_bytes: int) -> Recor
         texts=texts,
         excerpt=excerpt,
         failure=failure,
+        explain_allowed=view.explainer is not None and view.explainer.allowed,
         archive_failure=None if archive_failure is None else archive_failure.reason,
     )
 

@@ -64,6 +64,7 @@ def _instance(instance: RecordedInstance) -> dict[str, Any]:
         "texts": [[known.digest, known.text, list(known.tables)] for known in texts],
         "matched": matched,
         "excerpt": _excerpt(instance.excerpt),
+        "explain_allowed": instance.explain_allowed,
         "failure": instance.failure.name if instance.failure else None,
         "archive_failure": instance.archive_failure.name if instance.archive_failure else None,
     }
@@ -83,6 +84,7 @@ def _read_instance(found: Mapping[str, Any]) -> RecordedInstance:
         history=history_of(found["history"]),
         texts=texts,
         excerpt=None if found["excerpt"] is None else Excerpt(**found["excerpt"]),
+        explain_allowed=found["explain_allowed"],
         failure=Reason[found["failure"]] if found["failure"] else None,
         archive_failure=Reason[found["archive_failure"]] if found["archive_failure"] else None,
     )

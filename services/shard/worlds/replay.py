@@ -23,6 +23,7 @@ from services.shard.stores.records import Batch, Change, Point, SeenStatement, S
 from services.shard.stores.sqlite import open_excerpt
 from services.shard.stores.store import HistoryStore
 from services.shard.view import InstanceView
+from services.shard.worlds.samples import copied
 from services.shard.worlds.world import Look, RecordedInstance, World, not_captured
 from storex.common.v1 import entity_pb2
 from storex.fleet.v1 import fleet_pb2
@@ -72,6 +73,21 @@ class RecordedSource:
             return recorded
         self._missed.note(statement.value)
         return recorded or not_captured(statement.value)
+
+
+class RecordedExplainer:
+    """See Explains: a plan is made when it is asked for, and of a moment that is over none can be."""
+
+    def __init__(self, allowed: bool, missed: Missed) -> None:
+        self.allowed = allowed
+        self._missed = missed
+
+    async def explain(self, _digest: str) -> Never:
+        """See Explains. Raises StorexError EXPLAIN_NOT_ALLOWED or NOT_CAPTURED."""
+        if not self.allowed:
+            raise StorexError(Reason.EXPLAIN_NOT_ALLOWED)
+        self._missed.note("plans")
+        raise StorexError(Reason.NOT_CAPTURED, what="plans of statements")
 
 
 class RecordedStore:
@@ -248,10 +264,11 @@ class Replay:
             view = InstanceView(
                 name=parse_name(recorded.name),
                 source=RecordedSource(recorded, look, self.missed),
-                history=recorded.history,
+                history=copied(recorded.history),  # collectors note in it what they have seen
                 texts=recorded.texts.copy(),
                 clock=moment,
                 archive=RecordedMemory(self._room, recorded, self.missed),
+                explainer=RecordedExplainer(recorded.explain_allowed, self.missed),
                 snapshot=str(self._room.name),
                 earlier=None if view is None else replace(view, earlier=None),
             )

@@ -16,12 +16,15 @@ _BY_HAND = frozenset({"status", "digests"})
 
 
 def copied(history: History) -> History:
-    """The history as it is now: samples never change, but the rings and tracked connections do."""
-    rings = {
-        field.name: deque(ring) for field in fields(history) if isinstance(ring := getattr(history, field.name), deque)
-    }
-    tracked = {number: replace(connection) for number, connection in history.tracked.items()}
-    return replace(history, **rings, tracked=tracked)
+    """The history as it is now: samples never change, but the rings, the mappings and tracked connections do."""
+    containers: dict[str, Any] = {}
+    for field in fields(history):
+        value = getattr(history, field.name)
+        if isinstance(value, deque):
+            containers[field.name] = deque(value)
+        elif isinstance(value, dict):
+            containers[field.name] = {key: replace(below) for key, below in value.items()}
+    return replace(history, **containers)
 
 
 def document_of(history: History) -> dict[str, Any]:

@@ -62,6 +62,8 @@ class RecordedInstance:
     """What the region's archive held of it; None where that could not be read."""
     failure: Reason | None = None
     """Why the server did not answer."""
+    explain_allowed: bool = False
+    """Whether the owner let statements be explained; what the engine would have said is not recorded."""
     archive_failure: Reason | None = None
     """Why the region recorded nothing at that moment."""
 

@@ -59,7 +59,7 @@ class Recording(Replay):
         self._view = replace(
             view,
             source=self.source,
-            history=self.history,
+            history=copied(view.history),
             texts=self.texts.copy(),
             clock=self.moment,
             archive=archive,

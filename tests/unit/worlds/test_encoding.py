@@ -74,6 +74,7 @@ def world() -> World:
         texts=texts,
         excerpt=excerpt,
         failure=Reason.DATABASE_TIMEOUT,
+        explain_allowed=True,
         archive_failure=Reason.STORE_FULL,
     )
     return World([instance], 0.7)
