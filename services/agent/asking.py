@@ -13,6 +13,7 @@ from libs.core.errors import Reason, StorexError
 from libs.core.ids import new_id
 from libs.llm.ledger import Who
 from libs.redaction.prose import scrub
+from libs.rpc.call import SNAPSHOT, current_call
 from services.agent.asked_time import going_on, time_of
 from services.agent.inquiry import Fallback, Inquiry, Reasoner
 from services.agent.loop.calling import Calling
@@ -144,7 +145,7 @@ class Asking:
             budget=budget,
             emit=events.put,
             now=self.clock.now,
-            notes=self.notes,
+            notes=(*self.notes, *_of_snapshot()),
         )
         return investigation
 
@@ -237,6 +238,13 @@ def _goes_on(inquiry: Inquiry) -> agent_pb2.AskResponse:
     fresh = len({record.call_id for record in inquiry.records.of_turn(inquiry.turn)})
     text = f"Going on with a question that was cut short; answers that are still fresh: {fresh}."
     return agent_pb2.AskResponse(notice=agent_pb2.Notice(text=text))
+
+
+def _of_snapshot() -> tuple[tuple[str, str], ...]:
+    """What a report says that stands on a snapshot: calls are answered from it because this one names it."""
+    call = current_call()
+    named = () if call is None else call.metadata.get(SNAPSHOT, ())
+    return tuple(("SNAPSHOT", f"All evidence is of the snapshot {name}, not of the live database.") for name in named)
 
 
 def _checked_question(question: str) -> str:

@@ -20,6 +20,7 @@ BENCHES = {
     "hidden": "a refusal of what is hidden against one of what is not there",
     "harm": "what watching costs a server, and how soon health is answered",
     "detect": "seconds from the symptom of each incident to its finding",
+    "snapshot": "a snapshot made and asked, against live health",
     "policy": "policy decisions, cached and not, and reload",
 }
 """Each is a module of this package with `run() -> list[Row]`."""
