@@ -9,7 +9,12 @@ from rich.text import Text
 
 # Format characters reorder or hide text (bidirectional overrides, zero-width joiners); surrogates cannot be printed.
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~&])")
+# What can start markup in the middle of a line, an underscore only where no word goes on around it.
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&]|!(?=\[)|(?<![^\W_])_|_(?![^\W_])")
+# What can start a heading, a list or a rule where a line begins.
+_MARKDOWN_START = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))")
+# Addresses become links by themselves on many pages, without any markup.
+_ADDRESS = re.compile(r"(?<=:)//|(?<=\bwww)\.|(?<=\w)@(?=\w)", re.IGNORECASE)
 
 
 def visible(text: str, *, newlines: bool = False) -> str:
@@ -24,7 +29,19 @@ def plain(text: str, style: str = "") -> Text:
 
 def markdown(text: str) -> str:
     """`text` for a Markdown page, as words and nothing else."""
-    return _MARKDOWN.sub(r"\\\1", visible(text))
+    escaped = _ADDRESS.sub(_entities, _MARKDOWN.sub(r"\\\g<0>", visible(text)))
+    return _MARKDOWN_START.sub(_start_escaped, escaped)
+
+
+def _entities(found: re.Match[str]) -> str:
+    """The same characters to a reader, and no address to a page that makes links of them."""
+    return "".join(f"&#{ord(character)};" for character in found.group())
+
+
+def _start_escaped(found: re.Match[str]) -> str:
+    space, mark = found.groups()
+    # A digit cannot be escaped; of `1.` it is the dot that counts.
+    return f"{space}{mark}\\" if mark.isdigit() else f"{space}\\{mark}"
 
 
 def markdown_code(text: str) -> str:

@@ -161,7 +161,7 @@ class _Models:
 
     def reasoners_for(self, target: Target, who: Who) -> tuple[Reasoner, Fallback]:
         """A reasoner for one question, and the deterministic one behind it; one and the same without a model."""
-        fallback = Builtin()
+        fallback = Builtin(self._specialists)
         endpoints = self._endpoints_for(target)
         if not endpoints:
             return fallback, fallback

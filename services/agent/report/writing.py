@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -17,6 +17,7 @@ from services.agent.report.draft import Draft, Topic
 from services.agent.report.facts.fact import Seen
 from services.agent.report.facts.registry import facts_about
 from services.agent.report.matching import ANY_POSITION, Citation, brought_up_to_date, cite
+from services.agent.report.merging import merge_across_instances
 from services.agent.report.past import OfThePast, as_past, history_limit
 from services.agent.report.period import Period
 from services.agent.report.verifier import Strike, VerifiedCause, verify
@@ -64,8 +65,12 @@ def write_report(draft: Draft, records: Records, about: Circumstances) -> report
         report.about_end.CopyFrom(timestamp(about.past.end))
     evidence = _EvidenceList(report)
     steps: list[Step] = []
+    several = len({cause.cause.name for cause in verified}) > 1
     for cause in verified:
-        steps += _write_cause(cause, records, report, evidence, past=about.past is not None)
+        found = _write_cause(cause, records, report, evidence, past=about.past is not None)
+        # Connection ids mean nothing without their server.
+        steps += [replace(step, text=f"On {cause.cause.name}: {step.text}") if several else step for step in found]
+    merge_across_instances(report)
     facts = _write_facts(draft, records, about, report, evidence)
     report.next_steps.extend(_ordered(steps))
     report.ruled_out.extend(ruled_out(records, [cause.cause for cause in verified]))

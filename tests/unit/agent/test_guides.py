@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from services.agent.prompts.prompt import load_prompt
-from services.agent.specialists.registry import load_specialist, load_specialists
+from services.agent.specialists.registry import load_specialists
 from services.agent.tools.registry import TOOLS
 from services.agent.tools.tool import tool_from
 
@@ -34,17 +34,22 @@ def test_the_function_in_the_guide_is_a_tool(tmp_path: Path) -> None:
     assert set(schema.parameters["properties"]) == {"name", "include_channels"}  # type: ignore[call-overload]
 
 
-def test_the_specialist_in_the_guide_loads(tmp_path: Path) -> None:
+def test_the_specialist_in_the_guide_is_found_by_its_folder_alone(tmp_path: Path) -> None:
     (settings,) = _blocks("add-a-specialist.md", "yaml")
     (prompt,) = _blocks("add-a-specialist.md", "markdown")
     folder, prompts = tmp_path / "specialists", tmp_path / "prompts"
-    (folder / "replication").mkdir(parents=True)
-    (folder / "replication" / "specialist.yaml").write_text(settings, encoding="utf-8")
-    (prompts / "replication").mkdir(parents=True)
-    (prompts / "replication" / "1.md").write_text(prompt, encoding="utf-8")
-    specialist = load_specialist("replication", TOOLS, folder, prompts)
-    assert [tool.name for tool in specialist.tools] == ["get_overview", "list_variables"]
-    assert specialist.prompt.render().startswith("Replication.")
+    (folder / "archiving").mkdir(parents=True)
+    (folder / "archiving" / "specialist.yaml").write_text(settings, encoding="utf-8")
+    (prompts / "archiving").mkdir(parents=True)
+    (prompts / "archiving" / "1.md").write_text(prompt, encoding="utf-8")
+    specialist = load_specialists(TOOLS, folder, prompts)["archiving"]
+    assert [tool.name for tool in specialist.tools] == ["get_overview", "list_variables", "list_table_limits"]
+    assert (specialist.kinds, specialist.reads, specialist.calls) == (
+        {"capacity.table_full"},
+        ("list_table_limits",),
+        4,
+    )
+    assert specialist.prompt.render().startswith("Archiving.")
 
 
 def test_the_prompt_in_the_guide_takes_what_the_lead_gives(tmp_path: Path) -> None:

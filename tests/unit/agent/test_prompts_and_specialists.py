@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from libs.core.catalogue import CATALOGUE
 from services.agent.prompts.prompt import PromptError, load_prompt
+from services.agent.reasoners.builtin.delegation import delegated
+from services.agent.report.draft import DraftCause
 from services.agent.specialists.registry import LEAD, SpecialistError, load_specialist, load_specialists
 from services.agent.tools.registry import TOOLS
 
@@ -42,14 +45,43 @@ def test_a_prompt_that_is_not_right_is_refused(tmp_path: Path, reference: str, t
 def test_every_specialist_loads_and_the_lead_comes_first() -> None:
     specialists = load_specialists(TOOLS)
     assert next(iter(specialists)) == LEAD
+    assert list(specialists)[1:] == ["capacity", "database", "replication", "traffic"]
     assert set(TOOLS) == {tool.name for specialist in specialists.values() for tool in specialist.tools}
 
 
 @pytest.mark.parametrize(
-    "settings", ["prompt: lead@1", "prompt: lead@1\ntools: [dig]", "[a, list]", "prompt: lead@1\ntools: []\nmore: 1"]
+    "settings",
+    [
+        "prompt: lead@1",
+        "prompt: lead@1\ntools: [dig]",
+        "[a, list]",
+        "prompt: lead@1\ntools: []\nmore: 1",
+        "prompt: database@1\ntools: []\nkinds: [weather]",
+        "prompt: database@1\ntools: []\nreads: [get_health]",
+        "prompt: database@1\ntools: [get_metric_history]\nreads: [get_metric_history]",
+        "prompt: database@1\ntools: []\ncalls: -1",
+        "prompt: database@1\ntools: []\ncalls: many",
+    ],
 )
 def test_a_specialist_that_is_not_right_is_refused(tmp_path: Path, settings: str) -> None:
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "specialist.yaml").write_text(settings)
     with pytest.raises(SpecialistError):
         load_specialist("odd", TOOLS, tmp_path)
+
+
+def test_every_cause_is_the_business_of_exactly_one_specialist() -> None:
+    specialists = load_specialists(TOOLS).values()
+    for kind in CATALOGUE:
+        assert len([one.name for one in specialists if kind in one.kinds]) == 1, kind
+
+
+def test_the_lead_delegates_each_cause_and_no_specialist_reads_more_than_it_may() -> None:
+    specialists = load_specialists(TOOLS)
+    causes = [DraftCause("replication.lag", f"regions/r/instances/i-{n}", 0.9, ()) for n in range(5)]
+    requests, plan = delegated(
+        [*causes, DraftCause("lock.row_blocker", "regions/r/instances/i-9", 0.9, ())], specialists
+    )
+    assert [line.split(":")[0] for line in plan] == ["database", "replication"]
+    assert len(requests) == specialists["replication"].calls
+    assert {request.tool for request in requests} == {"get_replication", "list_transactions"}

@@ -40,8 +40,34 @@ def test_markup_in_data_is_text_to_the_console() -> None:
     assert out.getvalue() == "[red]x[/red] [link=http://e]y[/link] :boom:\nz\n"
 
 
-def test_markup_in_data_is_text_on_a_markdown_page() -> None:
-    assert markdown("[a](http://e) <b>*x*</b>\n# y") == ("\\[a\\]\\(http://e\\) \\<b\\>\\*x\\*\\</b\\>\\\\x0a\\# y")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[a](http://e) <b>*x*</b>\n# y", "\\[a\\](http:&#47;&#47;e) \\<b\\>\\*x\\*\\</b\\>\\\\x0a# y"),
+        ("# head", "\\# head"),
+        ("- item", "\\- item"),
+        ("=== rule", "\\=== rule"),
+        ("1. item", "1\\. item"),
+        ("a | b", "a \\| b"),
+        ("_it_ __x__", "\\_it\\_ \\_\\_x\\_\\_"),
+        ("![i](x)", "\\!\\[i\\](x)"),
+        ("&lt;", "\\&lt;"),
+        ("see www.example.org", "see www&#46;example.org"),
+    ],
+)
+def test_markup_in_data_is_text_on_a_markdown_page(text: str, shown: str) -> None:
+    assert markdown(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Connection 812 (user orders_app, host 10.0.0.7) holds row locks in shop.order_lines; 3 sessions wait.",
+        "regions/eu-west-1/instances/orders-1: tmp_table_size was 16,777,216 (normal), at 02:30 - 100 % more!",
+    ],
+)
+def test_ordinary_sentences_stay_as_they_are(text: str) -> None:
+    assert markdown(text) == text
 
 
 @pytest.mark.parametrize(

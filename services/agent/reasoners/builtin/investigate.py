@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from services.agent.inquiry import CallTools, Conclude, Hypothesis, Inquiry, ToolRequest
+from services.agent.reasoners.builtin.delegation import delegated
 from services.agent.reasoners.builtin.findings import confirming_requests, root_causes
 from services.agent.reasoners.builtin.intent import Intent
 from services.agent.reasoners.builtin.lookup import requests_for
 from services.agent.records import Records
 from services.agent.report.draft import Aspect, Draft
 from services.agent.report.writing import settle
+from services.agent.specialists.registry import Specialist
 
 _PLAN = (
     "Read the health of {target}.",
@@ -20,8 +24,9 @@ _PLAN = (
 class Investigate:
     """Moves of one fresh investigation."""
 
-    def __init__(self, intent: Intent, lead: str = "") -> None:
+    def __init__(self, intent: Intent, lead: str = "", specialists: Mapping[str, Specialist] | None = None) -> None:
         self._intent = intent
+        self._specialists = specialists or {}
         self._lead = lead
         self._asked: set[str] = set()
         self._looked_again = False
@@ -33,12 +38,14 @@ class Investigate:
             return CallTools(self._once(_first_look(inquiry)), plan=plan)
         records = _of_this_question(inquiry)
         causes = root_causes(records)
-        wanted = self._once((*confirming_requests(causes, records, refresh=False), *self._topical(inquiry, records)))
+        asked, plan = delegated(causes, self._specialists)
+        confirming = confirming_requests(causes, records, refresh=False)
+        wanted = self._once((*confirming, *asked, *self._topical(inquiry, records)))
         if wanted:
             raised = tuple(
                 Hypothesis(cause.kind, cause.confidence, f"found on {cause.name}", cause.name) for cause in causes
             )
-            return CallTools(wanted, hypotheses=raised)
+            return CallTools(wanted, hypotheses=raised, plan=plan)
         draft = self.conclude(inquiry)
         unproved = [cause for cause in settle(draft, records) if cause.elements and not cause.confirmed]
         shaky = sorted({cause.cause.name for cause in unproved})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from services.agent.inquiry import CallTools, Conclude, Inquiry
@@ -11,6 +12,7 @@ from services.agent.reasoners.builtin.investigate import Investigate
 from services.agent.reasoners.builtin.past import InvestigatePast
 from services.agent.reasoners.builtin.tell import CAN_DO, Explain, Tell
 from services.agent.report.draft import Aspect, Draft
+from services.agent.specialists.registry import Specialist
 from services.agent.timestamps import epoch_seconds
 from storex.agent.v1 import report_pb2
 
@@ -33,20 +35,22 @@ class Builtin:
     tokens = (0, 0)
     cost = 0.0
 
-    def __init__(self) -> None:
+    def __init__(self, specialists: Mapping[str, Specialist] | None = None) -> None:
+        """`specialists` look into the causes that are theirs; without any, only the catalogue's evidence is read."""
+        self._specialists = specialists or {}
         self._work: _Work | None = None
 
     async def next_move(self, inquiry: Inquiry) -> CallTools | Conclude:
         """The next move; see `Reasoner`."""
-        self._work = self._work or work_for(inquiry)
+        self._work = self._work or work_for(inquiry, self._specialists)
         return self._work.next_move(inquiry)
 
     def conclude(self, inquiry: Inquiry) -> Draft:
         """What this question's records come to as they are."""
-        return (self._work or work_for(inquiry)).conclude(inquiry)
+        return (self._work or work_for(inquiry, self._specialists)).conclude(inquiry)
 
 
-def work_for(inquiry: Inquiry) -> _Work:
+def work_for(inquiry: Inquiry, specialists: Mapping[str, Specialist]) -> _Work:
     """How the question is best answered, by its words and by what the session knows."""
     intent, last = intent_of(inquiry.question), _last_report(inquiry)
     if intent.facts_only:
@@ -57,7 +61,7 @@ def work_for(inquiry: Inquiry) -> _Work:
         return FollowUp(intent, last, inquiry)
     if inquiry.at is not None:
         return InvestigatePast(intent)
-    return Investigate(intent, lead="" if intent.understood else _NOT_UNDERSTOOD)
+    return Investigate(intent, "" if intent.understood else _NOT_UNDERSTOOD, specialists)
 
 
 def _last_report(inquiry: Inquiry) -> report_pb2.Report | None:

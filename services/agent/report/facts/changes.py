@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 
 from services.agent.records import Record
@@ -35,11 +36,17 @@ def changes(seen: Seen) -> list[Fact]:
     ]
     if answers and not found:
         record = answers[0][0]
-        return [stated(f"No change is on record from {utc(seen.start)} to {utc(seen.end)}.", record)]
+        return [stated(f"No change is on record from {utc(_start(record, seen))} to {utc(seen.end)}.", record)]
     found.sort(key=lambda entry: (_interest(entry[2]), -epoch_seconds(entry[2].changed_at)))
     facts = [_fact(record, number, change, seen) for record, number, change in found[:MOST]]
     left = len(found) - len(facts)
     return [*facts, *([Fact(f"{left} more changes are on record.", ())] if left > 0 else [])]
+
+
+def _start(record: Record, seen: Seen) -> float:
+    """From when on changes were asked for, which is earlier than what the question is about."""
+    asked = json.loads(record.arguments).get("minutes", 0) if record.arguments else 0
+    return seen.end - 60.0 * asked if asked else seen.start
 
 
 def _interest(change: h.Change) -> int:

@@ -1,0 +1,1 @@
+"""What runs out: counters, table sizes, disk, connections."""

@@ -1,0 +1,1 @@
+"""Replicas: whether they run, how far they are behind, and what keeps them so."""

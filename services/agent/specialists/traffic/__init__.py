@@ -1,0 +1,1 @@
+"""What clients send: who, how much, since when, and what was deployed before it began."""
