@@ -17,6 +17,7 @@ from libs.cli.commands import (
     history,
     judge,
     lab,
+    models,
     normal,
     policy,
     snapshot,
@@ -51,5 +52,6 @@ app.command("ask")(ask.ask)
 app.command("demo")(demo.demo)
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(lab.app, name="lab")
+app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(judge.app, name="judge")

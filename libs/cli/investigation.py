@@ -5,7 +5,7 @@ from __future__ import annotations
 from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.output import Output
 from libs.client import StorexClient
-from storex.agent.v1.agent_pb2 import AskRequest, AskResponse, ToolStatus
+from storex.agent.v1.agent_pb2 import AskRequest, AskResponse, Hypothesis, HypothesisState, ToolStatus
 from storex.agent.v1.report_pb2 import Report
 
 ASK_SECONDS = 300.0
@@ -16,6 +16,14 @@ _OUTCOMES = {
     ToolStatus.TOOL_STATUS_NO_DATA: ("·", "dim"),
     ToolStatus.TOOL_STATUS_ERROR: ("✗", "red"),
     ToolStatus.TOOL_STATUS_DENIED: ("⊘", "yellow"),
+}
+
+_MOVES = {
+    HypothesisState.HYPOTHESIS_STATE_RAISED: "?",
+    HypothesisState.HYPOTHESIS_STATE_STRENGTHENED: "↑",
+    HypothesisState.HYPOTHESIS_STATE_WEAKENED: "↓",
+    HypothesisState.HYPOTHESIS_STATE_CONFIRMED: "✔",
+    HypothesisState.HYPOTHESIS_STATE_DROPPED: "✘",
 }
 
 
@@ -45,9 +53,20 @@ def show_step(event: AskResponse, output: Output) -> None:
         case "tool_result":
             result = event.tool_result
             mark, style = _OUTCOMES.get(result.status, ("?", ""))
-            output.note(f"  {mark}  {result.tool}: {result.summary} ({result.took_seconds:.2f} s)", style)
+            took = "known already" if result.reused else f"{result.took_seconds:.2f} s"
+            output.note(f"  {mark}  {result.tool}: {result.summary} ({took})", style)
         case "hypothesis":
             guess = event.hypothesis
-            output.note(f"  ?  {guess.kind} {guess.confidence:.0%}: {guess.reason}", "magenta")
+            output.note(
+                f"  {_MOVES.get(guess.state, '?')}  {guess.kind} {_confidence(guess)}: {guess.reason}", "magenta"
+            )
         case "notice":
             output.note(f"  !  {event.notice.text}", "yellow")
+
+
+def _confidence(guess: Hypothesis) -> str:
+    if guess.state == HypothesisState.HYPOTHESIS_STATE_DROPPED:
+        return "given up"
+    if not guess.previous_confidence:
+        return f"{guess.confidence:.0%}"
+    return f"{guess.previous_confidence:.0%} → {guess.confidence:.0%}"

@@ -23,9 +23,12 @@ from storex.agent.v1.report_pb2 import Report
 def ask(
     target: Annotated[
         str, typer.Argument(help="regions/R/instances/I, a unique short name, service:NAME, or a region.")
-    ],
+    ] = "",
     question: Annotated[
-        str | None, typer.Argument(help="The question; with --session, TARGET may be left out.")
+        str | None,
+        typer.Argument(
+            help="The question; with --session, TARGET may be left out, and both to go on with one that was cut short."
+        ),
     ] = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="Ask about then: 02:30, a date and time, or 20m (ago).")
@@ -46,7 +49,7 @@ def ask(
         if not session:
             raise CommandError("The question is missing.", 'storex ask TARGET "why is it slow?"', ExitStatus.USAGE)
         target, question = "", target
-    request = AskRequest(question=question, session_id=session)
+    request = AskRequest(question=question, session_id=session, resume=not question)
     _set_time(request, at, span)
     output = Output(as_json=as_json)
     with connect(file, state_dir, user, snapshot) as client:

@@ -107,12 +107,27 @@ class Mesh:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, **settings: Any) -> AsyncIterator[Mesh]:
+async def serving() -> AsyncIterator[Coordinator]:
+    """A scripted coordinator that listens."""
     coordinator = Coordinator()
     server = grpc.aio.server()
     server.add_generic_rpc_handlers(coordinator.handlers())
     coordinator.port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
+    try:
+        yield coordinator
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, **settings: Any) -> AsyncIterator[Mesh]:
+    async with serving() as coordinator, _agent_before(coordinator, tmp_path, settings) as mesh:
+        yield mesh
+
+
+@asynccontextmanager
+async def _agent_before(coordinator: Coordinator, tmp_path: Path, settings: dict[str, Any]) -> AsyncIterator[Mesh]:
     issuer = LocalIssuer.open(tmp_path)
     token_file = tmp_path / "agent.jwt"
     token_file.write_text(issuer.issue_service("agent"))
@@ -131,4 +146,3 @@ async def running(tmp_path: Path, **settings: Any) -> AsyncIterator[Mesh]:
             yield Mesh(coordinator, app, issuer, AgentServiceStub(channel))
     finally:
         await app.stop()
-        await server.stop(None)

@@ -7,9 +7,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import pytest
 
+from libs.config import ModelBudget, ModelBudgets, ModelsConfig
+from libs.core.errors import Reason
 from libs.llm import Endpoint
+from libs.rpc.status import error_from_rpc
 from services.agent.loop.limits import LoopLimits
 from storex.agent.v1 import agent_pb2, report_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as d
@@ -193,3 +197,49 @@ async def test_events_name_the_model_as_who_answers(tmp_path: Path) -> None:
     async with mesh_with(tmp_path, _READ, _submit()) as (mesh, _):
         events: list[agent_pb2.AskResponse] = await mesh.ask(NAME)
     assert events[0].session_started.provider == "openai/scripted"
+
+
+async def test_what_models_cost_is_told_to_those_who_may_know(tmp_path: Path) -> None:
+    async with mesh_with(tmp_path, _READ, _submit()) as (mesh, _):
+        await _report(mesh)
+        request = agent_pb2.ListModelUsageRequest(group=agent_pb2.USAGE_GROUP_TEAM)
+        answer = await mesh.stub.ListModelUsage(request, metadata=mesh.metadata(roles=("dba",)))
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await mesh.stub.ListModelUsage(request, metadata=mesh.metadata())
+    assert [(one.key, one.calls, one.input_tokens) for one in answer.usage] == [("payments", 2, 200)]
+    assert error_from_rpc(failure.value).reason is Reason.RPC_NOT_PERMITTED
+
+
+async def test_a_spent_budget_is_told_and_builtin_answers(tmp_path: Path) -> None:
+    models = ModelsConfig(budgets=ModelBudgets(user=ModelBudget(tokens=100)))
+    async with mesh_with(tmp_path, _READ, _submit(), models=models) as (mesh, scripted):
+        report = await _report(mesh)
+    assert scripted.requests == []
+    assert report.written_by == "builtin"
+    assert report.verdict == report_pb2.VERDICT_CONFIRMED
+    assert [limit.code for limit in report.limits] == ["MODEL_BUDGET_SPENT"]
+    assert "renews at 00:00 UTC" in report.limits[0].message
+
+
+async def test_a_slip_in_the_filters_does_not_reach_a_model(tmp_path: Path) -> None:
+    async with mesh_with(tmp_path, _READ, _submit()) as (mesh, scripted):
+        waits = answers.lock_waits()
+        waits.waiters[0].table = "orders WHERE email = 'bob@example.org'"
+        mesh.coordinator.answers["GetLockWaits"] = waits
+        report = await _report(mesh)
+    assert "bob@" not in scripted.prompts
+    assert report.written_by == "builtin"
+    assert "MODEL_REFUSED" in [limit.code for limit in report.limits]
+
+
+async def test_a_model_that_only_talks_is_held_to_the_shape_of_a_report(tmp_path: Path) -> None:
+    def answer(request: dict[str, Any]) -> dict[str, Any]:
+        if "response_format" not in request:
+            return says("I would look at the locks.")
+        return says(_submit()["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"])
+
+    async with mesh_with(tmp_path, answer) as (mesh, scripted):
+        report = await _report(mesh)
+    assert len(scripted.requests) == 3
+    assert report.root_causes[0].kind == "lock.row_blocker"
+    assert report.verdict == report_pb2.VERDICT_CONFIRMED

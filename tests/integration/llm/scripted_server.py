@@ -60,7 +60,9 @@ def _encoded(reply: Reply, request: dict[str, Any], path: str) -> tuple[str, byt
         body = _as_response(body)
     if not request.get("stream") or reply.status != 200 or not ({"choices", "output"} & body.keys()):
         return "application/json", json.dumps(body).encode()
-    events = _chunks(body) if "choices" in body else [{"type": "response.completed", "response": body}]
+    events: list[dict[str, Any]] = [{"type": "response.completed", "response": body}]
+    if "choices" in body:
+        events = _chunks(body)
     lines = [f"data: {json.dumps(event)}\n\n" for event in events]
     return "text/event-stream", "".join([*lines, "data: [DONE]\n\n"]).encode()
 
@@ -72,11 +74,14 @@ def _chunks(body: dict[str, Any]) -> list[dict[str, Any]]:
     text = message.get("content") or ""
     deltas += [{"content": text[place : place + 7]} for place in range(0, len(text), 7)]
     for index, call in enumerate(message.get("tool_calls") or []):
-        named = {"name": call["function"]["name"], "arguments": ""}
-        deltas.append({"tool_calls": [{"index": index, "id": call["id"], "type": "function", "function": named}]})
+        named: dict[str, Any] = {"name": call["function"]["name"], "arguments": ""}
+        opened: dict[str, Any] = {"index": index, "id": call["id"], "type": "function", "function": named}
+        deltas.append({"tool_calls": [opened]})
         arguments = call["function"]["arguments"]
         pieces = [arguments[place : place + 9] for place in range(0, len(arguments), 9)]
-        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces]
+        for piece in pieces:
+            more: dict[str, Any] = {"index": index, "function": {"arguments": piece}}
+            deltas.append({"tool_calls": [more]})
     chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     return [*chunks, {"choices": [], "usage": body.get("usage")}]
