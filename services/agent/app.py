@@ -3,70 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from prometheus_client import CollectorRegistry, Counter
 
-from libs.config import ConfigError
 from libs.core.clock import Clock, SystemClock
-from libs.core.names import ResourceName
-from libs.core.resources import Resource
 from libs.identity import AUDIENCE, ISSUER, FileTokenSource, TokenVerifier
 from libs.identity.principal import COORDINATOR
-from libs.llm import Endpoint, open_model
+from libs.llm import open_model
 from libs.llm.budget import DailyBudgets
-from libs.llm.door import Door, PromptUsed
-from libs.llm.ledger import Ledger, Who
+from libs.llm.door import Door
+from libs.llm.ledger import Ledger
 from libs.policy import ReloadingPolicy
 from libs.rpc.call import CallContext, outgoing_metadata
 from libs.rpc.channels import open_channel
+from libs.rpc.directory import NoResources
 from libs.rpc.interceptors import InterceptorDeps, server_interceptors
 from libs.rpc.server import RpcServer, ServerSettings
 from libs.telemetry.in_force import show_in_force
 from libs.telemetry.metrics import serve_metrics
 from libs.telemetry.spans import Tracing
 from services.agent.asking import Asking
+from services.agent.candidates import Candidates
 from services.agent.config import AgentConfig
-from services.agent.inquiry import Fallback, Reasoner
+from services.agent.models import Models
 from services.agent.reach import Reach
-from services.agent.reasoners.builtin.reasoner import Builtin
-from services.agent.reasoners.model.reasoner import ModelReasoner
 from services.agent.servicer import AgentServicer
 from services.agent.sessions.own import OwnSessions
 from services.agent.sessions.sqlite import SqliteSessionStore
 from services.agent.specialists.registry import load_specialists
-from services.agent.target import Target, parse_target
 from services.agent.tools.registry import TOOLS
 from services.agent.usage import ModelUsageReport
 from storex.agent.v1 import agent_pb2
 from storex.agent.v1.agent_pb2_grpc import add_AgentServiceServicer_to_server
 
 _SERVICE = agent_pb2.DESCRIPTOR.services_by_name["AgentService"].full_name
-_MODEL_TURN_SECONDS = 30.0
 
 _log = logging.getLogger(__name__)
-
-
-class _NoResources:
-    """The agent's own methods name no resource, so there is none to look up."""
-
-    def instance(self, name: ResourceName) -> Resource | None:
-        """None."""
-        del name
-        return None
-
-    def within(self, name: ResourceName) -> Sequence[Resource]:
-        """Nothing."""
-        del name
-        return ()
-
-    def knows_region(self, region: str) -> bool:
-        """False."""
-        del region
-        return False
 
 
 class App:
@@ -114,7 +89,9 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         budgets = DailyBudgets(config.models.budgets, ledger, clock, config.models.currency)
         door = Door(open_model, ledger, budgets, clock, _refusals_in(registry))
         closing.push_async_callback(door.close)
-        models = _Models(config, door)
+        specialists = load_specialists(TOOLS)
+        models = Models(config, door, specialists)
+        models.open()
 
         def reach_for(call: CallContext) -> Reach:
             token = call.token
@@ -132,7 +109,7 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
             InterceptorDeps(
                 verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE, clock),
                 policy=policy,
-                directory=_NoResources(),
+                directory=NoResources(),
                 relay=COORDINATOR,
                 tracing=Tracing("agent"),
                 registry=registry,
@@ -140,41 +117,10 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
             )
         )
         server = RpcServer(ServerSettings(config.listen), interceptors, [_SERVICE])
-        add_AgentServiceServicer_to_server(AgentServicer(asking, usage, reach_for), server.grpc)
+        add_AgentServiceServicer_to_server(
+            AgentServicer(asking, Candidates(models, specialists), usage, reach_for), server.grpc
+        )
         return App(server, policy, closing.pop_all())
-
-
-class _Models:
-    """The configured endpoints, opened at the start, and the reasoners that use them."""
-
-    def __init__(self, config: AgentConfig, door: Door) -> None:
-        self._config = config
-        self._door = door
-        self._specialists = load_specialists(TOOLS)
-        prompts = [specialist.prompt for specialist in self._specialists.values()]
-        text = "\n".join(prompt.text for prompt in prompts)
-        names = " ".join(prompt.reference for prompt in prompts)
-        self._prompt = PromptUsed(names, hashlib.sha256(text.encode()).hexdigest())
-        for name in config.regions_with_models:
-            for endpoint in self._endpoints_for(parse_target(f"regions/{name}")):
-                door.open(endpoint)
-
-    def reasoners_for(self, target: Target, who: Who) -> tuple[Reasoner, Fallback]:
-        """A reasoner for one question, and the deterministic one behind it; one and the same without a model."""
-        fallback = Builtin(self._specialists)
-        endpoints = self._endpoints_for(target)
-        if not endpoints:
-            return fallback, fallback
-        chain = self._door.chain(endpoints, who, self._prompt)
-        return ModelReasoner(chain, self._specialists, self._config.limits.model_seconds), fallback
-
-    def _endpoints_for(self, target: Target) -> list[Endpoint]:
-        try:
-            return self._config.endpoints_for(target)
-        except ConfigError as error:
-            # A key that cannot be read must not keep anybody from an answer: builtin gives it.
-            _log.error("no model is used about %s: %s", target.text, error)
-            return []
 
 
 def _refusals_in(registry: CollectorRegistry) -> Callable[[str], None]:

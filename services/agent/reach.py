@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import grpc
@@ -44,18 +44,25 @@ class Reach:
         metadata: Callable[[], Metadata],
         timeout_seconds: float,
         past: PastSessions | None = None,
+        without_rules: Sequence[str] = (),
     ) -> None:
         self._channel = channel
         self._past = past
         self._metadata = metadata
         self._timeout_seconds = timeout_seconds
+        self.without_rules = tuple(without_rules)
+        """Detectors that the shards are to leave out when they judge health; only a candidate has any."""
         self.diagnostics = DiagnosticsServiceStub(channel)
         self.fleet = FleetServiceStub(channel)
         self.history = HistoryServiceStub(channel)
 
     def within(self, timeout_seconds: float) -> Reach:
         """The same, with another limit for each call."""
-        return Reach(self._channel, self._metadata, timeout_seconds, self._past)
+        return Reach(self._channel, self._metadata, timeout_seconds, self._past, self.without_rules)
+
+    def judged_without(self, rules: Sequence[str]) -> Reach:
+        """The same, with these detectors left out wherever health is judged."""
+        return Reach(self._channel, self._metadata, self._timeout_seconds, self._past, rules)
 
     async def past_sessions(self, target: str, except_session: str) -> agent_pb2.ListSessionsResponse:
         """The asker's own earlier sessions about a target, as far as they may still see them. Raises StorexError."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 from libs.core.errors import Reason, StorexError
 from libs.core.paging import page_of
-from libs.rpc.call import CallContext, current_call
+from libs.rpc.call import SNAPSHOT, CallContext, current_call
 from services.agent.asking import Asker, Asking
+from services.agent.candidates import Candidates
 from services.agent.reach import Reach
 from services.agent.sessions.access import check_still_visible
 from services.agent.sessions.store import SessionHead
@@ -22,14 +24,28 @@ _DEFAULT_PAGE, _LARGEST_PAGE = 50, 500
 class AgentServicer(AgentServiceServicer):
     """Serves questions and sessions to whoever the current call belongs to."""
 
-    def __init__(self, asking: Asking, usage: ModelUsageReport, reach_for: Callable[[CallContext], Reach]) -> None:
+    def __init__(
+        self,
+        asking: Asking,
+        candidates: Candidates,
+        usage: ModelUsageReport,
+        reach_for: Callable[[CallContext], Reach],
+    ) -> None:
         self._asking = asking
+        self._candidates = candidates
         self._usage = usage
         self._reach_for = reach_for
 
     async def Ask(self, request: agent_pb2.AskRequest, _context: object) -> AsyncIterator[agent_pb2.AskResponse]:
         """The events of one investigation."""
-        events = self._asking.ask(request, self._asker())
+        asker, asking = self._asker(), self._asking
+        if request.HasField("candidate"):
+            if not _asks_a_snapshot():
+                problem = "only a question about a snapshot is answered by another configuration"
+                raise StorexError(Reason.REQUEST_INVALID, field="candidate", problem=problem)
+            asking = self._candidates.apply(request.candidate, asking)
+            asker = replace(asker, reach=asker.reach.judged_without(request.candidate.without_rules))
+        events = asking.ask(request, asker)
         try:
             async for event in events:
                 yield event
@@ -72,3 +88,8 @@ class AgentServicer(AgentServiceServicer):
 
 def _session(head: SessionHead) -> agent_pb2.Session:
     return agent_pb2.Session(session_id=head.session_id, target=head.target, created_at=timestamp(head.created_at))
+
+
+def _asks_a_snapshot() -> bool:
+    call = current_call()
+    return call is not None and bool(call.metadata.get(SNAPSHOT))
