@@ -25,6 +25,8 @@ DEFAULT_WINDOW = 60.0
 """The window when none is asked for, in seconds."""
 SHORTEST_WINDOW = 1.0
 """Below this a window says little: where no more has been sampled yet, the collector waits for it, in seconds."""
+KEPT_APART = 2.0
+"""What was read for an answer is kept as a sample where the last one is older than this, in seconds."""
 
 _UNSAMPLED = entity_pb2.Limit(
     source="statement_digests",
@@ -96,7 +98,9 @@ def _counted(
     view: InstanceView, results: ResultSets, before: DigestSample, measured: float
 ) -> tuple[list[diagnostics_pb2.QueryStats], list[entity_pb2.Limit]]:
     rows = results.rows(Statement.DIGESTS)
-    rows_now, now = cumulative(rows), view.clock.monotonic()
+    rows_now, now = cumulative(rows, before.counters), view.clock.monotonic()
+    if now - view.history.digests[-1].at >= KEPT_APART:  # a slow server is sampled seldom
+        view.history.add_digests(DigestSample(now, rows_now))
     queries = []
     for delta in deltas(rows, before.counters):
         known = view.texts.of_engine(delta.digest, delta.digest_text)

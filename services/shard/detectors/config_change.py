@@ -45,7 +45,8 @@ def _hurts(change: settings_pb2.VariableChange) -> bool:
         return False
     if change.has_before and change.symptom_now >= TIMES_BEFORE * change.symptom_before + symptom.matters:
         return True
-    if change.old_value and not real(change.old_value) and real(change.value):
+    before = change.old_value or change.default_value
+    if before and not real(before) and real(change.value):
         return True  # there was no limit before, so that it is this one which is felt
     lasting = change.has_before and change.symptom_before >= symptom.matters and not change.old_value
     share = TIGHT if not change.has_before else FAR_TOO_TIGHT if lasting else 0.0

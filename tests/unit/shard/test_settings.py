@@ -169,9 +169,10 @@ async def test_what_storex_set_for_itself_is_no_change_but_does_not_hide_one() -
     assert (unseen.old_value, unseen.HasField("changed_at")) == ("", False)
 
 
-def test_a_limit_where_there_was_none_is_felt_whenever_that_was() -> None:
+@pytest.mark.parametrize("known", [{"old_value": "0"}, {"default_value": "0.000000"}])
+def test_a_limit_where_there_was_none_is_felt_whenever_that_was(known: dict[str, Any]) -> None:
     change = settings_pb2.VariableChange(
-        variable="max_statement_time", old_value="0", value="0.5", symptom_now=2.0, has_before=True, symptom_before=1.5
+        variable="max_statement_time", value="0.5", symptom_now=2.0, has_before=True, symptom_before=1.5, **known
     )
     answer = settings_pb2.ListVariableChangesResponse(changes=[change], window_seconds=15.0)
     assert found(answer, "list_variable_changes", config_change) is not None

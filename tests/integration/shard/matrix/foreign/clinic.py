@@ -126,8 +126,8 @@ class Fault:
     title: str
     make: Callable[[Clinic], Truth]
     only: Literal["MariaDB", "MySQL", ""] = ""
-    lets_in: bool = True
-    """Whether the server lets a shard in that comes later."""
+    seen_late: bool = True
+    """Whether a shard that comes later can see it: not on a server that lets nobody in, nor where MySQL forgets."""
 
 
 def on(*tables: str) -> tuple[Entity, ...]:

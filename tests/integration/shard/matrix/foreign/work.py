@@ -292,13 +292,13 @@ FAULTS = {
     "n_plus_one.short": Fault("A short list, looked up in another table one by one", one_by_one),
     "leak.two": Fault("Two programs leak connections", two_leak),
     "leak.slow": Fault("A leak far below the limit", slow_leak),
-    "exhausted.lowered": Fault("max_connections was lowered", limit_lowered, lets_in=False),
+    "exhausted.lowered": Fault("max_connections was lowered", limit_lowered, seen_late=False),
     "exhausted.behind_a_lock": Fault(
         "Everybody waits for one transaction until no connection is left", all_wait_for_one
     ),
     "read_only.super": Fault("super_read_only", super_read_only, "MySQL"),
     "read_only.inserts": Fault("Inserts on a read-only server", read_only_inserts),
-    "change.statement_limit": Fault("A limit on the time of statements", statements_cut_off),
+    "change.statement_limit": Fault("A limit on the time of statements", statements_cut_off, seen_late=False),
     "change.packet": Fault("max_allowed_packet below what clients send", packets_too_large),
 }
 """By name: the cause's id without its family, and the way."""
