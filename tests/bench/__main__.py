@@ -15,6 +15,7 @@ from tests.bench.rows import Row
 
 RESULTS = Path("bench/results.jsonl")
 BENCHES = {
+    "agent": "a step of the agent beyond models and calls, alone and fifty at once",
     "relay": "a call through the coordinator against a direct call to the shard",
     "question": "seconds from question to report",
     "hidden": "a refusal of what is hidden against one of what is not there",

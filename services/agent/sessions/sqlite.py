@@ -59,7 +59,7 @@ class SqliteSessionStore:
     async def create(self, head: SessionHead) -> None:
         """Begin a session."""
         row = (head.session_id, head.owner, head.target, head.created_at)
-        await self._run(lambda db: db.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row))
+        await self._write("INSERT INTO sessions VALUES (?, ?, ?, ?)", [row])
 
     async def head(self, session_id: str, owner: str) -> SessionHead:
         """The session. Raises StorexError SESSION_NOT_FOUND."""
@@ -129,17 +129,24 @@ class SqliteSessionStore:
             "(session_id, call_id, turn, tool, name, status, message_type, message, reason, problem, arguments, "
             "recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         )
-        await self._run(lambda db: db.executemany(insert, rows))
+        await self._write(insert, rows)
 
     async def finish_turn(self, session_id: str, turn: int, report: report_pb2.Report) -> None:
         """Add the report of a question."""
         update = "UPDATE turns SET report = ? WHERE session_id = ? AND turn = ?"
-        await self._run(lambda db: db.execute(update, (report.SerializeToString(), session_id, turn)))
+        await self._write(update, [(report.SerializeToString(), session_id, turn)])
 
     async def close(self) -> None:
         """Close the store."""
         await self._run(lambda db: db.close(), commit=False)
         self._executor.shutdown()
+
+    async def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            # The cursor must end in this thread: SQLite takes it for misuse where another one drops it meanwhile.
+            db.executemany(statement, rows)
+
+        await self._run(work)
 
     async def _run(self, work: Callable[[sqlite3.Connection], T], *, commit: bool = True) -> T:
         def transaction() -> T:

@@ -217,3 +217,5 @@ async def test_a_call_that_did_not_come_through_the_coordinator_is_refused(mesh:
 async def test_fifty_questions_at_once_all_end_in_a_report(mesh: Mesh) -> None:
     reports = await asyncio.gather(*(mesh.ask(NAME) for _ in range(50)))
     assert {events[-1].report.verdict for events in reports} == {report_pb2.VERDICT_CONFIRMED}
+    codes = {limit.code for events in reports for limit in events[-1].report.limits}
+    assert "SESSION_NOT_KEPT" not in codes
