@@ -13,7 +13,7 @@ HEAD = """# The lab's incidents
 
 Made by `scripts/document_incidents.py` from `libs/lab/incidents/__init__.py`. Each is brought about on real servers of
 every kind by `tests/integration/lab/test_faults.py` and `test_replication.py`, which check that the server shows it to
-its administrator and that nothing of it stays.
+its administrator and that nothing of it stays. What Storex finds of each is in [detection.md](detection.md).
 
 | id | what happens | where |
 |---|---|---|
