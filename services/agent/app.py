@@ -81,14 +81,10 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         show_in_force(registry, {"policy": policy.in_force})
         store = SqliteSessionStore(config.state_dir / "agent" / "sessions.db", clock.now())
         closing.push_async_callback(store.close)
-        ledger = Ledger(config.state_dir / "agent" / "models.db", clock.now())
-        closing.push_async_callback(ledger.close)
+        door = _door(config, clock, registry, closing)
         channel = open_channel(config.coordinator)
         closing.push_async_callback(channel.close)
         own_token = FileTokenSource(config.token_file)
-        budgets = DailyBudgets(config.models.budgets, ledger, clock, config.models.currency)
-        door = Door(open_model, ledger, budgets, clock, _refusals_in(registry))
-        closing.push_async_callback(door.close)
         specialists = load_specialists(TOOLS)
         models = Models(config, door, specialists)
         models.open()
@@ -104,7 +100,7 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
             )
 
         asking = Asking(store, TOOLS, models.reasoners_for, config.limits, clock, config.notes)
-        usage = ModelUsageReport(ledger, clock, config.models.currency)
+        usage = ModelUsageReport(door.ledger, clock, config.models.currency)
         interceptors = server_interceptors(
             InterceptorDeps(
                 verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE, clock),
@@ -121,6 +117,15 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
             AgentServicer(asking, Candidates(models, specialists), usage, reach_for), server.grpc
         )
         return App(server, policy, closing.pop_all())
+
+
+def _door(config: AgentConfig, clock: Clock, registry: CollectorRegistry, closing: AsyncExitStack) -> Door:
+    ledger = Ledger(config.state_dir / "agent" / "models.db", clock.now())
+    closing.push_async_callback(ledger.close)
+    budgets = DailyBudgets(config.models.budgets, ledger, clock, config.models.currency)
+    door = Door(open_model, ledger, budgets, clock, _refusals_in(registry))
+    closing.push_async_callback(door.close)
+    return door
 
 
 def _refusals_in(registry: CollectorRegistry) -> Callable[[str], None]:
