@@ -1,0 +1,45 @@
+"""A person records an incident, lets it end, and asks for it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from libs.cli.failures import ExitStatus
+from libs.lab.fleet import LabFleet
+from tests.e2e.command import Storex
+
+pytestmark = pytest.mark.engine
+
+NAME = "regions/eu-west-1/instances/payments-1"
+
+
+def causes(storex: Storex, *options: str) -> set[str]:
+    report = storex.json("ask", NAME, "why is it slow?", *options)
+    return {cause["kind"] for cause in report["root_causes"]}
+
+
+def test_an_incident_that_is_over_is_asked_for_in_its_snapshot(storex: Storex, fleet: LabFleet, tmp_path: Path) -> None:
+    incident = fleet.inject("lock.row_blocker", "payments-1")
+    try:
+        made = storex.json("snapshot", "create", "payments-1")
+    finally:
+        incident.stop()
+    assert made["took_seconds"] < 1.5
+    asked = ("--snapshot", made["name"])
+    assert causes(storex, *asked) == {"lock.row_blocker"}
+    report = storex.json("ask", NAME, "why is it slow?", *asked)
+    assert "SNAPSHOT" in {limit["code"] for limit in report["limits"]}
+    health = storex.json("diag", "health", "payments-1", *asked)["health"]
+    assert health["observation"]["snapshot"] == made["name"]
+    assert storex.run("history", "payments-1", "queries_per_second", *asked).status == 0
+    assert made["name"] in {one["name"] for one in storex.json("snapshot", "list", NAME)}
+
+    copy = tmp_path / "incident.world"
+    assert storex.run("snapshot", "export", made["name"], "--plain", "-o", str(copy)).status == 0
+    assert storex.run("snapshot", "delete", made["name"]).status == 0
+    assert storex.run("diag", "health", NAME, *asked).status == ExitStatus.NOT_FOUND
+    again = storex.json("snapshot", "import", NAME, str(copy))
+    assert causes(storex, "--snapshot", again["name"]) == {"lock.row_blocker"}
+    assert again["captured_at"] == made["captured_at"]
