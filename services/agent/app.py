@@ -91,7 +91,6 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
 
         def reach_for(call: CallContext) -> Reach:
             token = call.token
-
             return Reach(
                 channel,
                 lambda: outgoing_metadata(authorization=token, actor=own_token()),
@@ -100,7 +99,6 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
             )
 
         asking = Asking(store, TOOLS, models.reasoners_for, config.limits, clock, config.notes)
-        usage = ModelUsageReport(door.ledger, clock, config.models.currency)
         interceptors = server_interceptors(
             InterceptorDeps(
                 verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE, clock),
@@ -113,9 +111,9 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
             )
         )
         server = RpcServer(ServerSettings(config.listen), interceptors, [_SERVICE])
-        add_AgentServiceServicer_to_server(
-            AgentServicer(asking, Candidates(models, specialists), usage, reach_for), server.grpc
-        )
+        usage = ModelUsageReport(door.ledger, clock, config.models.currency)
+        servicer = AgentServicer(asking, Candidates(models, specialists), usage, reach_for)
+        add_AgentServiceServicer_to_server(servicer, server.grpc)
         return App(server, policy, closing.pop_all())
 
 
