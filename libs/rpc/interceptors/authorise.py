@@ -95,7 +95,7 @@ class Authorise(CallInterceptor):
             if not decision.allowed:
                 raise StorexError(Reason.RPC_NOT_PERMITTED, detail="the right ended during the stream")
             until = min(until, decision.until)
-        if call.snapshot is not None:
+        if call.snapshot is not None and self._decides_about(call.snapshot, method):
             until = min(until, self._right_to(call.snapshot, caller))
         call.policy_version, call.decided_until = version, until
         return min(until - now, RECHECK_SECONDS)
@@ -108,12 +108,16 @@ class Authorise(CallInterceptor):
         name = parse_name(offered[0], snapshots=True) if len(offered) == 1 else None
         if name is None or name.snapshot is None:
             raise StorexError(Reason.NAME_INVALID)
-        if method.scope != SCOPE_REGION and not self._directory.knows_region(name.region):
-            return name  # a service without resources of its own: whoever holds the snapshot decides
+        if not self._decides_about(name, method):
+            return name
         self._right_to(name, caller)
         if call.name is not None and call.name.region not in (WILDCARD, name.region):
             raise StorexError(Reason.NOT_CAPTURED, what="another region")
         return name
+
+    def _decides_about(self, snapshot: ResourceName, method: MethodInfo) -> bool:
+        """Not in a service without resources of its own: there whoever holds the snapshot decides."""
+        return method.scope == SCOPE_REGION or self._directory.knows_region(snapshot.region)
 
     def _right_to(self, snapshot: ResourceName, caller: Caller) -> float:
         """Until when the caller may read the snapshot. Raises StorexError RESOURCE_NOT_FOUND."""
