@@ -12,7 +12,7 @@ INCIDENT ?= lock.row_blocker
 KEEP ?=
 BENCH ?=
 
-.PHONY: help setup engine demo test verify lint format proto docs proto-check bench clean
+.PHONY: help setup engine demo test verify lint format proto docs proto-check bench eval clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ proto-check: $(STAMP)
 
 bench: setup ## Measure, as ratios against a baseline in the same run (BENCH=name)
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+eval: setup ## Show that the gate keeps worse agents out, on worlds of the lab's incidents (at most 30 minutes)
+	@$(BIN)/python -m tests.evaluation
 
 clean: ## Remove the virtual environment and everything generated locally
 	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results.jsonl
