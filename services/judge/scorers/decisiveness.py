@@ -1,4 +1,4 @@
-"""How firmly the report says what is right: 1 for a sure report, 0.5 for a likely one, 0 for doubt or a wrong answer."""
+"""How firmly the report says what is right: 1 where it is sure, 0.5 where likely, 0 for doubt or a wrong answer."""
 
 from __future__ import annotations
 

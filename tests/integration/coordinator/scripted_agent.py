@@ -36,6 +36,9 @@ class _Servicer(agent_pb2_grpc.AgentServiceServicer):
     async def ListSessions(self, request: Any, context: Any) -> agent_pb2.ListSessionsResponse:
         return agent_pb2.ListSessionsResponse()
 
+    async def ListModelUsage(self, request: Any, context: Any) -> agent_pb2.ListModelUsageResponse:
+        return agent_pb2.ListModelUsageResponse()
+
 
 class ScriptedAgent:
     """The servicer above on a port."""

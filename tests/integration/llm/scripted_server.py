@@ -82,7 +82,9 @@ def _chunks(body: dict[str, Any]) -> list[dict[str, Any]]:
         for piece in pieces:
             more: dict[str, Any] = {"index": index, "function": {"arguments": piece}}
             deltas.append({"tool_calls": [more]})
-    chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
+    ]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     return [*chunks, {"choices": [], "usage": body.get("usage")}]
 

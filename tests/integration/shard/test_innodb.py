@@ -66,7 +66,7 @@ async def test_who_forgot_an_old_read_view_is_named(archive: RunningEngine, view
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
         async with working(archive, change):
             finding = await found(view, "innodb.purge_lag", seconds=30)
-        assert parts(finding)["holder", "connection_id"] == [str(holder.thread_id())]
+        assert parts(finding)["holder", "connection_id"] == [str(holder.thread_id())]  # type: ignore[no-untyped-call]
         assert parts(finding)["holder", "user"] == [archive.user]
         assert int(cited(finding, "history_list_length")) >= 1000
 

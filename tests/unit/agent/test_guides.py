@@ -44,11 +44,8 @@ def test_the_specialist_in_the_guide_is_found_by_its_folder_alone(tmp_path: Path
     (prompts / "archiving" / "1.md").write_text(prompt, encoding="utf-8")
     specialist = load_specialists(TOOLS, folder, prompts)["archiving"]
     assert [tool.name for tool in specialist.tools] == ["get_overview", "list_variables", "list_table_limits"]
-    assert (specialist.kinds, specialist.reads, specialist.calls) == (
-        {"capacity.table_full"},
-        ("list_table_limits",),
-        4,
-    )
+    assert specialist.kinds == {"capacity.table_full"}
+    assert (specialist.reads, specialist.calls) == (("list_table_limits",), 4)
     assert specialist.prompt.render().startswith("Archiving.")
 
 
