@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Protocol, TypeVar
 
@@ -222,7 +222,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         if request.HasField("at"):
             past = await assess_past(instance.view, instance.labels, request)
             return diagnostics_pb2.GetHealthResponse(health=past)
-        return diagnostics_pb2.GetHealthResponse(health=await _health(instance, request.without))
+        return diagnostics_pb2.GetHealthResponse(health=await _health(instance, request))
 
     async def StreamHealth(
         self, request: diagnostics_pb2.StreamHealthRequest, _context: Context
@@ -235,7 +235,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
             async with places:
                 if request.HasField("at"):
                     return await past_or_limit(instance.view, instance.labels, request)
-                return await _health(instance, request.without)
+                return await _health(instance, request)
 
         tasks = [asyncio.ensure_future(one(instance)) for instance in covered]
         try:
@@ -296,13 +296,15 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             yield fleet_pb2.StreamInstancesResponse(instance=describe(self._instances.region, instance))
 
 
-async def _health(served: Served, without: Sequence[str]) -> diagnostics_pb2.InstanceHealth:
+async def _health(
+    served: Served, request: diagnostics_pb2.GetHealthRequest | diagnostics_pb2.StreamHealthRequest
+) -> diagnostics_pb2.InstanceHealth:
     """The health as it is watched, or of a recorded instance as it was, there also without some of the detectors."""
     if not isinstance(served, Instance):
-        return await assess(served.view, served.labels, detectors_without(without))
-    if without:
+        return await assess(served.view, served.labels, detectors_without(request.without))
+    if request.without:
         raise StorexError(Reason.REQUEST_INVALID, field="without", problem="only a snapshot can be judged with less")
-    return await served.health.current()
+    return await (served.health.fresh() if request.fresh else served.health.current())
 
 
 async def _changes(served: Served) -> AsyncGenerator[diagnostics_pb2.InstanceHealth, None]:

@@ -17,5 +17,5 @@ async def get_health(reach: Reach, name: str, until: str = "", minutes: int = 10
     until: The end of a time in the past, as 2026-11-22T02:30:00Z; empty for now.
     minutes: How far back from `until` it looks; of no meaning without it.
     """
-    request = GetHealthRequest(name=name, without=reach.without_rules, **asked_past(minutes, until))
+    request = GetHealthRequest(name=name, fresh=True, without=reach.without_rules, **asked_past(minutes, until))
     return await reach.call(reach.diagnostics.GetHealth, request)

@@ -21,5 +21,7 @@ async def stream_health(
     minutes: How far back from `until` it looks; of no meaning without it.
     """
     labels = {"service": service} if service else {}
-    request = StreamHealthRequest(name=name, labels=labels, without=reach.without_rules, **asked_past(minutes, until))
+    request = StreamHealthRequest(
+        name=name, labels=labels, fresh=True, without=reach.without_rules, **asked_past(minutes, until)
+    )
     return await reach.collect(reach.diagnostics.StreamHealth, request)

@@ -11,6 +11,7 @@ from services.shard.detectors.readings import Detector
 from services.shard.detectors.registry import DETECTORS
 from services.shard.health import LONGEST_LOOK
 from services.shard.view import InstanceView
+from services.shard.watch.cadence import PRESSING_PERIOD
 from services.shard.watch.looks import Looks
 from services.shard.watch.open_findings import OpenFindings, what_matters
 from storex.diagnostics.v1 import diagnostics_pb2
@@ -46,10 +47,12 @@ class HealthWatch:
         self._turned = asyncio.Condition()
         self._asked = asyncio.Event()
         self._waiting = 0
+        self._pressing = 0
         self._health: diagnostics_pb2.InstanceHealth | None = None
         self._matters: Hashable = None
         self._rounds = 0
         self._first_at: float | None = None
+        self._look_began_at = 0.0
         self._ended_at = 0.0
         self._retry = RETRY[0]
         self._closed = False
@@ -80,6 +83,25 @@ class HealthWatch:
         while self._health is None or self._is_stale() or self._is_settling():
             await self._next_look()
         return self._health
+
+    async def fresh(self) -> diagnostics_pb2.InstanceHealth:
+        """The health from this moment on: of readings that began after the call, and of what they left undecided.
+
+        It takes about a second, and up to LONGEST_LOOK more for what has only just begun. A server that does not
+        answer is told at once. Raises StorexError NOT_READY where the watch has ended.
+        """
+        asked_at = self._clock.monotonic()
+        self._pressing += 1
+        try:
+            while True:
+                await self._next_look()
+                waited = self._clock.monotonic() - asked_at
+                settled = self._looks.is_read_since(asked_at) and not self._looks.look_again
+                failed = self._looks.failure is not None and self._look_began_at >= asked_at
+                if self._health is not None and (settled or failed or waited > LONGEST_LOOK + PRESSING_PERIOD):
+                    return self._health
+        finally:
+            self._pressing -= 1
 
     async def changes(self) -> AsyncGenerator[diagnostics_pb2.InstanceHealth, None]:
         """The health now, and each time that what matters of it has changed; ends with the watch."""
@@ -118,10 +140,11 @@ class HealthWatch:
 
     async def _look(self) -> None:
         self._asked.clear()
+        self._look_began_at = self._clock.monotonic()
         if self._first_at is None:
-            self._first_at = self._clock.monotonic()
+            self._first_at = self._look_began_at
         try:
-            health = await self._looks.look(self._labels(), asked=self._waiting > 0)
+            health = await self._looks.look(self._labels(), asked=self._waiting > 0, pressing=self._pressing > 0)
         except Exception:  # a mistake of Storex's own must not end the watch
             log.exception("a look at an instance failed")
         else:

@@ -45,12 +45,18 @@ class Looks:
         self.seconds = 0.0
         """How long the readings of the last look took."""
 
-    async def look(self, labels: Mapping[str, str], *, asked: bool) -> diagnostics_pb2.InstanceHealth:
-        """Read what is due, and judge it anew; `asked` while somebody waits for it."""
+    async def look(
+        self, labels: Mapping[str, str], *, asked: bool, pressing: bool = False
+    ) -> diagnostics_pb2.InstanceHealth:
+        """Read what is due, and judge it anew; `asked` and `pressing` as in `Cadence.is_due`."""
         clock = self._view.clock
         began, at = clock.now(), clock.monotonic()
         eager = set(tools_of([one for one in self._detectors if self._may_decide(one, at)]))
-        due = [tool for tool in self._tools if tool in eager or self._cadence.is_due(tool, at, asked=asked)]
+        due = [
+            tool
+            for tool in self._tools
+            if tool in eager or self._cadence.is_due(tool, at, asked=asked, pressing=pressing)
+        ]
         read = await self._read(due)
         last = self._readings
         previous = None if last is None else replace(last, answers=dict(self._before), failures={}, previous=None)
@@ -64,6 +70,10 @@ class Looks:
         """Whether somebody who asks now should wait for another look."""
         now = self._view.clock.monotonic()
         return any(self._cadence.is_stale(tool, now) for tool in self._tools)
+
+    def is_read_since(self, at: float) -> bool:
+        """Whether every tool that is not dear was read from that moment of the monotonic clock on."""
+        return all(self._cadence.is_read_since(tool, at) for tool in self._tools)
 
     @property
     def look_again(self) -> float:

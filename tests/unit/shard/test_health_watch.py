@@ -295,3 +295,26 @@ async def test_merged_streams_end_with_the_last_and_fail_with_the_first() -> Non
     assert await anext(stream) == 1
     await stream.aclose()
     assert sorted(closed) == [1, 2]
+
+
+async def test_whoever_asks_for_this_moment_gets_readings_of_their_own() -> None:
+    source, said = CountingSource(), Said(Detection())
+    async with watching(source, said) as watch:
+        assert not (await watch.current()).findings
+        said.says = found()  # what was known a moment ago says nothing of it
+        assert not (await watch.current()).findings
+        assert [finding.kind for finding in (await watch.fresh()).findings] == [KIND]
+
+
+async def test_what_has_only_just_begun_is_waited_for_by_whoever_asks_for_this_moment() -> None:
+    source, said = CountingSource(), Said(Detection())
+    async with watching(source, said) as watch:
+        await watch.current()
+        said.says = Detection(look_again=0.3)
+        asking = asyncio.create_task(watch.fresh())
+        seen = len(said.seen)
+        while len(said.seen) < seen + 2:
+            await asyncio.sleep(0.05)
+        assert not asking.done()
+        said.says = found()
+        assert [finding.kind for finding in (await asking).findings] == [KIND]

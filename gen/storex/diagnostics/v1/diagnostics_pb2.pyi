@@ -1291,8 +1291,13 @@ class GetHealthRequest(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     WITHOUT_FIELD_NUMBER: _builtins.int
+    FRESH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`regions/{region}/instances/{instance}`."""
+    fresh: _builtins.bool
+    """Wait for readings that are made after the call, and for what they leave undecided: up to five seconds. Without it
+    the answer may rest on readings of up to 2.5 seconds ago. Of no meaning for a time in the past or a snapshot.
+    """
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """The end of a time in the past, which is judged by what was recorded of it. Unset means now."""
@@ -1312,10 +1317,11 @@ class GetHealthRequest(_message.Message):
         at: _timestamp_pb2.Timestamp | None = ...,
         window: _duration_pb2.Duration | None = ...,
         without: _abc.Iterable[_builtins.str] | None = ...,
+        fresh: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "name", b"name", "window", b"window", "without", b"without"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "fresh", b"fresh", "name", b"name", "window", b"window", "without", b"without"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1438,8 +1444,13 @@ class StreamHealthRequest(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     WITHOUT_FIELD_NUMBER: _builtins.int
+    FRESH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`regions/{region}/instances/{instance}`; `-` stands for all, at either place."""
+    fresh: _builtins.bool
+    """Wait for readings that are made after the call, and for what they leave undecided: up to five seconds. Without it
+    the answer may rest on readings of up to 2.5 seconds ago. Of no meaning for a time in the past or a snapshot.
+    """
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Only instances with these labels."""
@@ -1464,10 +1475,11 @@ class StreamHealthRequest(_message.Message):
         at: _timestamp_pb2.Timestamp | None = ...,
         window: _duration_pb2.Duration | None = ...,
         without: _abc.Iterable[_builtins.str] | None = ...,
+        fresh: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "labels", b"labels", "name", b"name", "window", b"window", "without", b"without"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "fresh", b"fresh", "labels", b"labels", "name", b"name", "window", b"window", "without", b"without"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
