@@ -17,8 +17,11 @@ from libs.cli.commands.diag import COLLECTORS
 from tests.canary.garden import INSTANCE, REGION
 from tests.canary.requests import QUESTION
 
-ACTING = frozenset({"up", "down", "demo", "lab run"})
-"""What starts and stops things: the tests of the lab and of the mesh are theirs."""
+_OF_THE_JUDGE = {"judge add", "judge run", "judge gate", "judge record"}
+ACTING = frozenset({"up", "down", "demo", "lab run", "snapshot export", "snapshot import"} | _OF_THE_JUDGE)
+"""What starts, stops, copies and replays things has tests of its own."""
+LASTING = frozenset({"--watch"})
+"""Switches that make a command go on until Ctrl-C."""
 
 _VALUES: dict[str, list[str]] = {
     "collector": list(COLLECTORS),
@@ -27,6 +30,7 @@ _VALUES: dict[str, list[str]] = {
     "question": [QUESTION],
     "service": ["orders"],
     "permission": ["diagnostics.read", "no.such"],
+    "run_id": ["run_0123456789abcdef"],
 }
 """What to give a required argument; a command with a new one needs a line here."""
 
@@ -53,7 +57,8 @@ def lines_for(words: str, command: Any, user: str, *, thorough: bool) -> Iterato
     needed = [argument for argument in command.params if argument.param_type_name == "argument" and argument.required]
     optional = [entry for entry in command.params if entry.param_type_name == "argument" and entry.name in _VALUES]
     arguments = [entry for entry in command.params if entry in needed or entry in optional]
-    switches = [entry.opts[0] for entry in command.params if getattr(entry, "is_flag", False) and entry.name != "help"]
+    flags = [entry.opts[0] for entry in command.params if getattr(entry, "is_flag", False) and entry.name != "help"]
+    switches = [flag for flag in flags if flag not in LASTING]
     takes_user = ["--as", user] if any("--as" in entry.opts for entry in command.params) else []
     choices = list(itertools.product(*(_VALUES[str(entry.name)] for entry in arguments)))
     for chosen in choices if thorough or len(arguments) < 2 or "collector" in words else _distinct(choices):

@@ -119,19 +119,31 @@ async def _region(folder: Path, servicers: PlantedServicers) -> AsyncIterator[Wi
         await server.stop(0)
 
 
+REFUSED = {
+    "viewer": {"snapshot.create", "snapshot.delete", "snapshot.export", "snapshot.read", "statements.explain"},
+    "on-call": {"snapshot.delete", "snapshot.export", "statements.explain"},
+    "dba": set(),
+}
+"""The permissions that each role does not hold."""
+
+
 @pytest.mark.parametrize("role", ["viewer", "on-call", "dba"])
 async def test_no_byte_on_the_wire_is_above_its_class_and_role(tmp_path: Path, role: str) -> None:
-    tokens = 0
+    tokens, refused = 0, set()
     async with _region(tmp_path, PlantedServicers()) as wire:
         for method in METHODS_OF_A_REGION:
             seen = await wire.everything(method, role)
+            if b"RPC_NOT_PERMITTED" in seen:
+                refused.add(method.permission)
+                continue
             planted_bytes = b"".join(message.SerializeToString() for message in planted(method.response_type))
-            assert MARKS[PUBLIC].encode() in seen, method.full_method
+            assert (MARKS[PUBLIC].encode() in seen) == (MARKS[PUBLIC].encode() in planted_bytes), method.full_method
             assert MARKS[CUSTOMER].encode() not in seen, method.full_method
             holds_principals = MARKS[PRINCIPAL].encode() in planted_bytes
             assert (MARKS[PRINCIPAL].encode() in seen) == (holds_principals and role != "viewer"), method.full_method
             tokens += len(TOKEN.findall(seen.decode("utf-8", "replace")))
     assert (tokens > 0) == (role == "viewer")
+    assert refused == REFUSED[role]
 
 
 _SECRET = "4111-cus-mark-1111"
