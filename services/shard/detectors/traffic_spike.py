@@ -48,7 +48,9 @@ def detect(readings: Readings) -> Detection:
     answer = readings.answer(TOOL, traffic_pb2.GetTrafficResponse)
     if answer is None:
         return Detection(not_checked=True, reason="The traffic could not be read.")
-    if answer.observation.limits and {"PRIVILEGE_MISSING"} & _process_codes(answer):
+    if "PRIVILEGE_MISSING" in _process_codes(answer) or (
+        "PRIVILEGE_MISSING" in limit_codes(answer) and not answer.clients
+    ):
         return Detection(not_checked=True, reason="Other accounts' sessions cannot be seen by Storex's account.")
     if not answer.window_seconds:
         reason = "The instance has not been watched for long enough to tell a rate."

@@ -128,7 +128,9 @@ async def check_the_rest(mesh: AccessMesh, person: str) -> None:
         for method in METHODS:
             answer = Answer() if method.scope == SCOPE_REGION else await call(channel, method, b"", metadata)
             refused = answer.reason is Reason.RPC_NOT_PERMITTED
-            if method.scope == SCOPE_AGENT:
+            if method.permission == "agent.usage":
+                assert refused == (person not in MAY_JUDGE), f"{person} {short(method)}"
+            elif method.scope == SCOPE_AGENT:
                 assert refused == (person not in MAY_ASK), f"{person} {short(method)}"
             elif method.scope == SCOPE_JUDGE:
                 assert refused == (person not in MAY_JUDGE), f"{person} {short(method)}"

@@ -46,7 +46,8 @@ def test_the_cause_is_found(storex: Storex, fleet: LabFleet, incident_id: str, i
         time.sleep(SETTLE_SECONDS)
         report = storex.json("ask", instance, "why is it slow?")
     assert incident.truth.unmet(causes_of(report)) == []
-    assert report["limits"] == []
+    # A mesh that has just come up cannot tell yet who sends more than before.
+    assert {limit["code"] for limit in report["limits"]} <= {"TRAFFIC_NOT_SAMPLED"}
 
 
 def test_people_see_steps_and_a_pipe_gets_the_report(storex: Storex) -> None:

@@ -4,22 +4,13 @@ import json
 import os
 import re
 import signal
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.e2e.command import Storex
+from tests.e2e.command import Storex, until
 
 pytestmark = pytest.mark.engine
-
-
-def until(condition: Callable[[], Any], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def service(storex: Storex, name: str) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.cli.test_mesh import until
-from tests.e2e.command import Storex
+from tests.e2e.command import Storex, until
 
 pytestmark = pytest.mark.engine
 

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from tests.e2e.cli.test_mesh import until
-from tests.e2e.command import Storex
+from tests.e2e.command import Storex, until
 
 pytestmark = pytest.mark.engine
 

@@ -8,7 +8,7 @@ import pytest
 
 from libs.cli.failures import ExitStatus
 from libs.lab.fleet import LabFleet
-from tests.e2e.command import Storex
+from tests.e2e.command import Storex, until
 
 pytestmark = pytest.mark.engine
 
@@ -23,6 +23,7 @@ def causes(storex: Storex, *options: str) -> set[str]:
 def test_an_incident_that_is_over_is_asked_for_in_its_snapshot(storex: Storex, fleet: LabFleet, tmp_path: Path) -> None:
     incident = fleet.inject("lock.row_blocker", "payments-1")
     try:
+        until(lambda: causes(storex) == {"lock.row_blocker"})
         made = storex.json("snapshot", "create", "payments-1")
     finally:
         incident.stop()

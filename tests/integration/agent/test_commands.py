@@ -32,8 +32,8 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             "placed_at DATETIME, total INT)"
         )
         insert = "INSERT INTO shop.orders (customer_email, placed_at, total) VALUES (%s, NOW(), 1)"
-        for number in range(50):
-            running.execute(insert, (f"c{number}@example.org",))
+        with running.connect() as client, client.cursor() as cursor:
+            cursor.executemany(insert, [(f"c{number}@example.org",) for number in range(5000)])
         running.execute("CREATE USER users_app@'127.0.0.1' IDENTIFIED BY 'users'")
         yield running
 
@@ -113,5 +113,7 @@ def test_the_proposed_index_is_used_by_the_statement(engine: RunningEngine) -> N
         cursor.execute(show)
         assert [row[2] for row in cursor.fetchall()] == ["PRIMARY"]
         cursor.execute(create)
+        cursor.execute("ANALYZE TABLE orders")
+        cursor.fetchall()
         cursor.execute(filled)
         assert "idx_orders_customer_email_placed_at" in str(cursor.fetchall())

@@ -92,6 +92,6 @@ def _cpu_seconds(text: str) -> float:
 def test_the_time_grows_with_the_text_and_no_faster(piece: str) -> None:
     def seconds(length: int) -> float:
         text = piece * (length // len(piece))
-        return min(_cpu_seconds(text) for _ in range(3))
+        return min(_cpu_seconds(text) for _ in range(5))
 
-    assert seconds(400_000) < 40 * max(seconds(40_000), 0.002)
+    assert seconds(400_000) < 60 * max(seconds(40_000), 0.001)  # 100 times would be quadratic
