@@ -29,8 +29,8 @@ engine:
 demo: setup ## Inject a real incident and watch it being investigated (INCIDENT=id, KEEP=1)
 	@$(BIN)/storex demo --incident "$(INCIDENT)" $(if $(KEEP),--keep)
 
-test: setup lint ## Lint, then run the tests on every engine found (at most 12 minutes on 2 cores)
-	@$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests
+test: setup lint ## Lint, then run the tests, a core of them on every engine found (at most 12 minutes on 2 cores)
+	@$(BIN)/pytest -n 3 --dist loadfile -m "not slow" tests
 
 verify: test ## Everything that `make test` runs, then the long suites, one at a time
 	@$(BIN)/pytest -m slow tests

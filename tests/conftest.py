@@ -1,10 +1,34 @@
-"""Says at the end of a run which engines it was on, and which it was not."""
+"""Which engines a run is on: every test on the first, a core on each; what was found and what was not is said."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
 from libs.lab.engines import find_engines
+
+_ON_EACH_ENGINE = (
+    "tests/integration/shard/test_innodb.py",
+    "tests/integration/shard/test_lock_waits.py",
+    "tests/integration/shard/test_visibility.py",
+    "tests/integration/stores/",
+    "tests/integration/worlds/test_equality.py",
+)
+"""What `make test` runs on every engine there is; the rest meets the others in `make verify`."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    kinds = [binary.kind for binary in find_engines()]
+    first = "MariaDB" if "MariaDB" in kinds else next(iter(kinds), "")
+    others = [kind for kind in kinds if kind != first]
+    if not others:
+        return
+    named = re.compile(rf"\b(?:{'|'.join(others)})-\d|kind='(?:{'|'.join(others)})'")
+    for item in items:
+        if named.search(item.name) and not item.nodeid.startswith(_ON_EACH_ENGINE):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

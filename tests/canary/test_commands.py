@@ -11,7 +11,7 @@ from tests.canary.markers import Sighting, seen, sightings
 
 
 @pytest.mark.parametrize(
-    "role", [pytest.param(role, marks=[] if role in ("viewer", "oncall") else pytest.mark.slow) for role in ROLES]
+    "role", [pytest.param(role, marks=[] if role == "oncall" else pytest.mark.slow) for role in ROLES]
 )
 @pytest.mark.parametrize(
     "thorough", [pytest.param(False, id="short"), pytest.param(True, id="thorough", marks=pytest.mark.slow)]

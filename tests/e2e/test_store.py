@@ -13,7 +13,7 @@ from libs.lab.accounts import STOREX_USER, create_account, grants
 from libs.lab.engines import require_engines
 from tests.e2e.command import Storex, running_mesh
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 PASSWORD, STORE_PASSWORD = "watches", "keeps"
 KEEPING = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON storex.*"

@@ -9,6 +9,7 @@ Summaries are written to build/evaluation/.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from libs.cli.judge.recording import LabMesh, lab_mesh, record
 from libs.lab.engines import require_engines
@@ -53,13 +55,14 @@ def main(arguments: Sequence[str]) -> int:
     with lab_mesh() as mesh:
         recorded = _record_all(mesh, incidents, options.at_once)
         _say(f"{recorded} worlds of {len(incidents)} incidents in {time.monotonic() - began:.0f} s")
-        if recorded < len(incidents):
+        if not recorded:
             return 1
-        verdicts = [_judge(mesh, expectation, options.repeats, options.parallel) for expectation in EXPECTED]
+        baseline = _run_baseline(mesh, options)
+        verdicts = [_judge(mesh, expectation, baseline, options) for expectation in EXPECTED]
     _say(
         f"{sum(verdicts)} of {len(verdicts)} candidates were judged as they should be, {time.monotonic() - began:.0f} s"
     )
-    return 0 if all(verdicts) else 1
+    return 0 if all(verdicts) and recorded == len(incidents) else 1
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -88,20 +91,31 @@ def _record_all(mesh: LabMesh, incidents: Sequence[Incident], at_once: int) -> i
         return sum(pool.map(one, range(len(incidents))))
 
 
-def _judge(mesh: LabMesh, expectation: Expectation, repeats: int, parallel: int) -> bool:
+def _run_baseline(mesh: LabMesh, options: argparse.Namespace) -> str:
+    """Replay the worlds through the present agent, tell how often it is right, and return the run's id."""
+    done = _storex(mesh, "run", str(FOLDER / f"{BASELINE}.yaml"), "--json", *_how(options))
+    (RESULTS / "baseline.json").write_text(done.stdout, encoding="utf-8")
+    run = json.loads(done.stdout)
+    values = [_value(outcome, "cause_set") for outcome in run["outcomes"]]
+    _say(f"{BASELINE}: exact in {values.count(1.0)} of {len(values)} replays")
+    for outcome, value in zip(run["outcomes"], values, strict=True):
+        if value != 1.0:
+            reasons = [score["reason"] for score in outcome["scores"] if score["reason"]] or [outcome["problem"]]
+            _say(f"     {outcome['scenario_id']}: {reasons[0]}")
+    return str(run["run_id"])
+
+
+def _value(outcome: dict[str, Any], scorer: str) -> float | None:
+    return next((score["value"] for score in outcome["scores"] if score["scorer"] == scorer), None)
+
+
+def _judge(mesh: LabMesh, expectation: Expectation, baseline: str, options: argparse.Namespace) -> bool:
     """Whether the gate says of the candidate what it should."""
     summary = RESULTS / f"{expectation.candidate}.md"
-    line = [sys.executable, "-m", "libs.cli", "judge", "gate", "--file", str(mesh.config_path)]
-    line += [
-        "--baseline",
-        str(FOLDER / f"{BASELINE}.yaml"),
-        "--candidate",
-        str(FOLDER / f"{expectation.candidate}.yaml"),
-    ]
-    line += ["--repeats", str(repeats), "--parallel", str(parallel)]
-    line += ["--markdown", str(summary), "--junit", str(summary.with_suffix(".xml"))]
     began = time.monotonic()
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    sides = ["--baseline", baseline, "--candidate", str(FOLDER / f"{expectation.candidate}.yaml")]
+    files = ["--markdown", str(summary), "--junit", str(summary.with_suffix(".xml"))]
+    done = _storex(mesh, "gate", *sides, *files, *_how(options))
     (RESULTS / f"{expectation.candidate}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
     told = summary.read_text(encoding="utf-8") if summary.is_file() else ""
     caught = f"- {expectation.family}: " in told.replace("\\", "")
@@ -111,6 +125,15 @@ def _judge(mesh: LabMesh, expectation: Expectation, repeats: int, parallel: int)
     for problem in [row for row in told.splitlines() if row.startswith("- ")]:
         _say(f"     {problem[2:]}")
     return right
+
+
+def _how(options: argparse.Namespace) -> list[str]:
+    return ["--repeats", str(options.repeats), "--parallel", str(options.parallel)]
+
+
+def _storex(mesh: LabMesh, *words: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "libs.cli", "judge", *words, "--file", str(mesh.config_path)]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
 def _say(text: str) -> None:

@@ -70,6 +70,7 @@ def test_the_demo_finds_what_it_injects_and_leaves_nothing(tmp_path: Path, incid
     assert processes_of(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "libs.cli", "demo"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(tmp_path)) as demo:
@@ -86,6 +87,7 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     assert processes_of(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_a_kept_demo_stays_until_it_is_taken_down(tmp_path: Path) -> None:
     done = storex("demo", "--keep", tmp_path=tmp_path)
     config = next(tmp_path.glob("storex-demo-*")) / "storex.yaml"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.command import Storex, until
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 NAME = "regions/eu-west-1/instances/payments-1"
 

@@ -129,7 +129,7 @@ async def test_events_are_numbered_and_timed(mesh: Mesh) -> None:
     assert states == [agent_pb2.HYPOTHESIS_STATE_RAISED, agent_pb2.HYPOTHESIS_STATE_CONFIRMED]
 
 
-@pytest.mark.parametrize("method", ["GetOverview", "GetHealth", "GetLockWaits"])
+@pytest.mark.parametrize("method", ["GetOverview", "GetHealth", pytest.param("GetLockWaits", marks=pytest.mark.slow)])
 async def test_leaving_at_any_moment_leaves_no_task_and_no_call_behind(mesh: Mesh, method: str) -> None:
     mesh.coordinator.answers[method] = lambda _: _for_ever()
     call = mesh.stub.Ask(agent_pb2.AskRequest(target=NAME, question="why?"), metadata=mesh.metadata())

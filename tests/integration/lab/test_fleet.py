@@ -86,6 +86,7 @@ def test_an_unknown_instance_lists_the_known_ones(fleet: LabFleet) -> None:
         fleet.inject("healthy", "orders-9")
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom pathlib import Path\nfrom libs.lab.fleet import LabFleet\n"

@@ -16,7 +16,7 @@ from services.shard.view import InstanceView
 from storex.diagnostics.v1 import capacity_pb2, diagnostics_pb2, finding_pb2
 from tests.integration.shard.finding import cited, found, kinds, parts
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 TABLE = "ledger.entries"
 

@@ -19,7 +19,7 @@ from storex.diagnostics.v1 import access_pb2
 from tests.integration.shard.conftest import PASSWORD
 from tests.integration.shard.finding import found, kinds, parts
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
 @contextlib.contextmanager

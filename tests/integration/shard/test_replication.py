@@ -20,7 +20,7 @@ from storex.diagnostics.v1 import finding_pb2, replication_pb2
 from tests.integration.shard.conftest import StartInstance, prepare
 from tests.integration.shard.finding import cited, found, kinds, parts
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 STOCK = "warehouse.stock"
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from libs.lab.truth import Truth
+from libs.lab.truth import HEALTHY, Truth
 from services.shard.instances import Instance
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 from tests.integration.shard.matrix.judging import Root, problems, roots_of, strays
@@ -40,8 +40,11 @@ NOT_SHOWN: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
 }
 """Parts of a cause that a kind of server does not show: whose logins it refuses, and what its applier is at work on."""
 
-LATE = {"query.plan_regression": ("query.missing_index", "query.heavy_scan")}
-"""What stands for a cause where nobody saw how it was before."""
+LATE = {
+    "query.plan_regression": ("query.missing_index", "query.heavy_scan"),
+    "traffic.spike": (HEALTHY,),
+}
+"""What stands for a cause where nobody saw how it was before; traffic that never was less is usual traffic."""
 
 
 def seen_late(truth: Truth) -> list[Truth]:
