@@ -117,7 +117,8 @@ def _judge(mesh: LabMesh, expectation: Expectation, baseline: str, options: argp
     files = ["--markdown", str(summary), "--junit", str(summary.with_suffix(".xml"))]
     done = _storex(mesh, "gate", *sides, *files, *_how(options))
     (RESULTS / f"{expectation.candidate}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
-    told = summary.read_text(encoding="utf-8") if summary.is_file() else ""
+    page = summary.read_text(encoding="utf-8") if summary.is_file() else ""
+    told = page.partition("\n| ")[0]  # what stands against the candidate comes before the table
     caught = f"- {expectation.family}: " in told.replace("\\", "")
     right = done.returncode == 0 if expectation.passes else done.returncode == 1 and caught
     says = "let through" if done.returncode == 0 else f"kept out (exit {done.returncode})"
