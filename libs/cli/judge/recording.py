@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from libs.lab.truth import Truth
 
 REGION = "lab"
-BEFORE_SECONDS = 6.0
+BEFORE_SECONDS = 9.0
 """How long a server is looked at before its incident."""
 SETTLE_SECONDS = 12.0
 """How long after an incident has come about its world is recorded."""

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(240)]
 
 PRIMARIES = ("orders-1", "payments-1", "users-1")
 """Each has a schema and a workload of its own: incidents take turns."""
-BEFORE = 5.0
+BEFORE = 9.0
 """How long a shard has looked at the server before the incident, in seconds."""
 FOUND_WITHIN = 30.0
 """Seconds from the incident's coming about to right answers; a few would do on an idle machine."""
