@@ -23,6 +23,10 @@ def describe(region: RegionConfig, instance: Served) -> fleet_pb2.Instance:
         labels=dict(instance.config.labels),
         engine=capabilities.engine if capabilities else "",
         version=capabilities.version if capabilities else "",
+        host=instance.config.host,
+        port=instance.config.port,
+        server_id=seen.server_id,
+        server_uuid=seen.server_uuid,
     )
     if seen.failure is not None:
         described.health = fleet_pb2.HEALTH_DOWN

@@ -22,12 +22,13 @@ _LOOP_REMEDIES = {
     "SESSION_NOT_KEPT": "Free disk space where the agent keeps its state; a follow-up would ask again.",
     "MODEL_UNSUPPORTED": "Use a stronger model, or ask without one.",
     "HISTORY_NOT_KEPT": "Ask while it happens.",
+    "SOURCE_NOT_SEEN": "Ask somebody who may see its source, or add the source to the inventory.",
 }
 
 
-def loop_limit(code: str, message: str) -> entity_pb2.Limit:
-    """A limit of the investigation itself."""
-    return entity_pb2.Limit(source="agent", code=code, message=message, remedy=_LOOP_REMEDIES.get(code, ""))
+def loop_limit(code: str, message: str, name: str = "") -> entity_pb2.Limit:
+    """A limit of the investigation itself, or of what it says of the instance `name`."""
+    return entity_pb2.Limit(source="agent", code=code, message=message, remedy=_LOOP_REMEDIES.get(code, ""), name=name)
 
 
 def checked_items(records: Records) -> list[report_pb2.CheckedItem]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from storex.agent.v1 import report_pb2
 
 _SHARED = ("program", "statement_digest", "variable", "user")
 """Entity types by which causes of one kind are known to be the same; the first that both name decides."""
 _BEHIND = ("holder", "cause")
+_OF_A_SOURCE = {"replication.lag": "table", "replication.error": "error_code"}
+"""What replicas of one source name alike where the same of that source troubles them, by kind."""
 
 
-def merge_across_instances(report: report_pb2.Report) -> None:
-    """Fold causes of the same kind and origin on several instances into the first of them, in place."""
+def merge_across_instances(report: report_pb2.Report, sources: Mapping[str, str] | None = None) -> None:
+    """Fold causes of the same kind and origin on several instances into the first of them, in place.
+
+    `sources` are the sources of replicas, by name, as far as they are known.
+    """
     kept: list[report_pb2.RootCause] = []
     for cause in report.root_causes:
-        first = next((other for other in kept if _same(other, cause)), None)
+        first = next((other for other in kept if _same(other, cause, sources or {})), None)
         if first is None:
             copy = report_pb2.RootCause()
             copy.CopyFrom(cause)
@@ -29,9 +36,12 @@ def merge_across_instances(report: report_pb2.Report) -> None:
     report.root_causes.extend(kept)
 
 
-def _same(one: report_pb2.RootCause, other: report_pb2.RootCause) -> bool:
+def _same(one: report_pb2.RootCause, other: report_pb2.RootCause, sources: Mapping[str, str]) -> bool:
     if one.kind != other.kind or other.name in (one.name, *one.also_on):
         return False
+    if one.kind in _OF_A_SOURCE:
+        mine, theirs = ({e.value for e in c.entities if e.type == _OF_A_SOURCE[c.kind]} for c in (one, other))
+        return bool(sources.get(one.name)) and sources[one.name] == sources.get(other.name) and bool(mine & theirs)
     for type_ in _SHARED:
         mine, theirs = _values(one, type_), _values(other, type_)
         if mine and theirs:

@@ -20,6 +20,7 @@ from services.agent.report.matching import ANY_POSITION, Citation, brought_up_to
 from services.agent.report.merging import merge_across_instances
 from services.agent.report.past import OfThePast, as_past, history_limit
 from services.agent.report.period import Period
+from services.agent.report.upstream import SOURCE_NOT_SEEN, Upstream, told, unseen_sources, upstream
 from services.agent.report.verifier import Strike, VerifiedCause, verify
 from services.agent.timestamps import timestamp
 from storex.agent.v1 import report_pb2
@@ -66,11 +67,14 @@ def write_report(draft: Draft, records: Records, about: Circumstances) -> report
     evidence = _EvidenceList(report)
     steps: list[Step] = []
     several = len({cause.cause.name for cause in verified}) > 1
+    sources = upstream(records) if about.past is None else []
     for cause in verified:
+        _write_source(cause, sources, report, evidence)
         found = _write_cause(cause, records, report, evidence, past=about.past is not None)
         # Connection ids mean nothing without their server.
         steps += [replace(step, text=f"On {cause.cause.name}: {step.text}") if several else step for step in found]
-    merge_across_instances(report)
+    merge_across_instances(report, {one.replica: one.followed.source for one in sources})
+    _write_replicas(sources, report, evidence)
     facts = _write_facts(draft, records, about, report, evidence)
     report.next_steps.extend(_ordered(steps))
     report.ruled_out.extend(ruled_out(records, [cause.cause for cause in verified]))
@@ -108,6 +112,8 @@ def _write_limits(draft: Draft, records: Records, about: Circumstances, report: 
     report.limits.extend(gather_limits(records, about.target, checks=about.past is None))
     if about.past is not None and not draft.facts_only:
         report.limits.append(history_limit())
+    for name, text in unseen_sources(records):
+        report.limits.append(loop_limit(SOURCE_NOT_SEEN, text, "" if name == about.target else name))
     report.limits.extend(loop_limit(code, text) for code, text in (*draft.notes, *about.notes))
     if any(TOKEN.fullmatch(entity.value) for cause in report.root_causes for entity in cause.entities):
         report.limits.append(loop_limit("PRINCIPALS_HIDDEN", _HIDDEN))
@@ -198,6 +204,37 @@ def _write_cause(
         report.causal_chain.add(text=link.text, evidence_refs=positions)
     _write_consequences(verified, report, evidence)
     return list(guide.next_steps(facts))
+
+
+def _write_source(
+    verified: VerifiedCause, sources: Sequence[Upstream], report: report_pb2.Report, evidence: _EvidenceList
+) -> None:
+    """Before a replica's own links: what its source does that brings it about."""
+    for one in sources:
+        if one.cause is None and (one.finding.kind, one.replica) == (verified.cause.kind, verified.cause.name):
+            _write_told(one, report, evidence)
+
+
+def _write_replicas(sources: Sequence[Upstream], report: report_pb2.Report, evidence: _EvidenceList) -> None:
+    """After the causes: which findings of replicas they explain, so that nothing is told as a cause twice."""
+    for one in sources:
+        for cause in report.root_causes:
+            if (cause.kind, cause.name) != one.cause_key:
+                continue
+            _write_told(one, report, evidence)
+            citation = cite(one.health, f"health.findings[{one.position}].summary", "")
+            refs = [evidence.add(citation, "What the shard's detectors found on the replica.")] if citation else []
+            text = f"This explains, on {one.replica}: {one.finding.summary}"
+            report.causal_chain.add(text=text, evidence_refs=refs, cause=cause.kind, effect=one.finding.kind)
+            if one.replica not in cause.also_on:
+                cause.also_on.append(one.replica)
+
+
+def _write_told(one: Upstream, report: report_pb2.Report, evidence: _EvidenceList) -> None:
+    link = told(one)
+    if link is not None:
+        refs = sorted({evidence.add(citation, statement) for citation, statement in link[1]})
+        report.causal_chain.add(text=link[0], evidence_refs=refs)
 
 
 def _write_consequences(verified: VerifiedCause, report: report_pb2.Report, evidence: _EvidenceList) -> None:

@@ -69,6 +69,8 @@ def _channel(row: Row) -> replication_pb2.ReplicationChannel:
         receiver_error_code=whole(row.get("last_io_errno")),
         applier_error_code=whole(row.get("last_sql_errno")),
         queued_bytes=_queued(row),
+        source_server_id=whole(row.get("source_server_id")),
+        source_server_uuid=text(row.get("source_uuid")),
     )
     stopped = [name for name, state in (("receiver", receiver), ("applier", applier)) if state == _STOPPED]
     channel.stopped_thread = " and ".join(stopped)

@@ -15,7 +15,7 @@ class Statement(Enum):
     """A catalogued statement; the value is its name in recordings and limits."""
 
     SERVER = "server"
-    """One row: version, performance_schema, read_only, max_connections."""
+    """One row: version, performance_schema, read_only, max_connections, server_id, server_uuid (empty for MariaDB)."""
     GLOBAL_STATUS = "global_status"
     """Rows of `variable_name`, `value`: SHOW GLOBAL STATUS, and what only MariaDB shows there from MySQL's metrics."""
     GLOBAL_VARIABLES = "global_variables"

@@ -67,6 +67,9 @@ class Seen:
     """Seconds since the epoch; None if it never answered."""
     failure: StorexError | None = None
     is_replica: bool | None = None
+    server_id: int = 0
+    """By which its replicas know it; 0 until it has said so."""
+    server_uuid: str = ""
 
 
 class Sampler:
@@ -145,7 +148,9 @@ class Sampler:
     async def _read_counters(self) -> None:
         """What the engine counts outside its status; it goes into the samples until it is read again."""
         began = self._clock.monotonic()
-        results = await self._source.read(Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS)
+        results = await self._source.read(Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS, Statement.SERVER)
+        for row in results.rows(Statement.SERVER):
+            self.seen.server_id, self.seen.server_uuid = whole(row.get("server_id")), text(row.get("server_uuid"))
         now = self._clock.monotonic()
         self._next_counters = now + max(COUNTERS_SECONDS, (now - began) / COUNTERS_SHARE)
         for statement in (Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS):

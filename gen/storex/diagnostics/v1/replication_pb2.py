@@ -27,7 +27,7 @@ from storex.common.v1 import options_pb2 as storex_dot_common_dot_v1_dot_options
 from storex.diagnostics.v1 import session_pb2 as storex_dot_diagnostics_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'storex/diagnostics/v1/replication.proto\x12\x15storex.diagnostics.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1estorex/common/v1/options.proto\x1a#storex/diagnostics/v1/session.proto\"+\n\x15GetReplicationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"\x9c\x04\n\x12ReplicationChannel\x12\x15\n\x07\x63hannel\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x19\n\x0bsource_host\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x03\x12\x19\n\x0bsource_port\x18\x03 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x45\n\x08receiver\x18\x04 \x01(\x0e\x32-.storex.diagnostics.v1.ReplicationThreadStateB\x04\xc8\xf3\x18\x01\x12\x44\n\x07\x61pplier\x18\x05 \x01(\x0e\x32-.storex.diagnostics.v1.ReplicationThreadStateB\x04\xc8\xf3\x18\x01\x12\x12\n\x04runs\x18\x06 \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x1e\n\x0blag_seconds\x18\x07 \x01(\x01\x42\x04\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12\x1b\n\rdelay_seconds\x18\x08 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12!\n\x13receiver_error_code\x18\t \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12 \n\x12\x61pplier_error_code\x18\n \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\nerror_code\x18\x0b \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cqueued_bytes\x18\x0c \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x32\n\x08\x65rror_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x1c\n\x0estopped_thread\x18\x0e \x01(\tB\x04\xc8\xf3\x18\x01\x42\x0e\n\x0c_lag_seconds\"\x8c\x01\n\x0b\x41pplierWork\x12\x1b\n\rconnection_id\x18\x01 \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x13\n\x05state\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07seconds\x18\x03 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x13\n\x05table\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x02\x12\x1f\n\x11table_without_key\x18\x05 \x01(\x08\x42\x04\xc8\xf3\x18\x01\"\xe3\x02\n\x16GetReplicationResponse\x12=\n\x0bobservation\x18\x01 \x01(\x0b\x32\".storex.diagnostics.v1.ObservationB\x04\xc8\xf3\x18\x01\x12\x18\n\nis_replica\x18\x02 \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x41\n\x08\x63hannels\x18\x03 \x03(\x0b\x32).storex.diagnostics.v1.ReplicationChannelB\x04\xc8\xf3\x18\x01\x12:\n\x08\x61ppliers\x18\x04 \x03(\x0b\x32\".storex.diagnostics.v1.ApplierWorkB\x04\xc8\xf3\x18\x01\x12 \n\x12tables_without_key\x18\x05 \x03(\tB\x04\xc8\xf3\x18\x02\x12\x18\n\nlag_growth\x18\x06 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x1c\n\x0ewindow_seconds\x18\x07 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x17\n\tread_only\x18\x08 \x01(\x08\x42\x04\xc8\xf3\x18\x01*\xb7\x01\n\x16ReplicationThreadState\x12(\n$REPLICATION_THREAD_STATE_UNSPECIFIED\x10\x00\x12$\n REPLICATION_THREAD_STATE_RUNNING\x10\x01\x12\'\n#REPLICATION_THREAD_STATE_CONNECTING\x10\x02\x12$\n REPLICATION_THREAD_STATE_STOPPED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'storex/diagnostics/v1/replication.proto\x12\x15storex.diagnostics.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1estorex/common/v1/options.proto\x1a#storex/diagnostics/v1/session.proto\"+\n\x15GetReplicationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"\xde\x04\n\x12ReplicationChannel\x12\x15\n\x07\x63hannel\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x19\n\x0bsource_host\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x03\x12\x19\n\x0bsource_port\x18\x03 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x45\n\x08receiver\x18\x04 \x01(\x0e\x32-.storex.diagnostics.v1.ReplicationThreadStateB\x04\xc8\xf3\x18\x01\x12\x44\n\x07\x61pplier\x18\x05 \x01(\x0e\x32-.storex.diagnostics.v1.ReplicationThreadStateB\x04\xc8\xf3\x18\x01\x12\x12\n\x04runs\x18\x06 \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x1e\n\x0blag_seconds\x18\x07 \x01(\x01\x42\x04\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12\x1b\n\rdelay_seconds\x18\x08 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12!\n\x13receiver_error_code\x18\t \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12 \n\x12\x61pplier_error_code\x18\n \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\nerror_code\x18\x0b \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cqueued_bytes\x18\x0c \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x32\n\x08\x65rror_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x1c\n\x0estopped_thread\x18\x0e \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1e\n\x10source_server_id\x18\x0f \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12 \n\x12source_server_uuid\x18\x10 \x01(\tB\x04\xc8\xf3\x18\x01\x42\x0e\n\x0c_lag_seconds\"\x8c\x01\n\x0b\x41pplierWork\x12\x1b\n\rconnection_id\x18\x01 \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x13\n\x05state\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07seconds\x18\x03 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x13\n\x05table\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x02\x12\x1f\n\x11table_without_key\x18\x05 \x01(\x08\x42\x04\xc8\xf3\x18\x01\"\xe3\x02\n\x16GetReplicationResponse\x12=\n\x0bobservation\x18\x01 \x01(\x0b\x32\".storex.diagnostics.v1.ObservationB\x04\xc8\xf3\x18\x01\x12\x18\n\nis_replica\x18\x02 \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x41\n\x08\x63hannels\x18\x03 \x03(\x0b\x32).storex.diagnostics.v1.ReplicationChannelB\x04\xc8\xf3\x18\x01\x12:\n\x08\x61ppliers\x18\x04 \x03(\x0b\x32\".storex.diagnostics.v1.ApplierWorkB\x04\xc8\xf3\x18\x01\x12 \n\x12tables_without_key\x18\x05 \x03(\tB\x04\xc8\xf3\x18\x02\x12\x18\n\nlag_growth\x18\x06 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x1c\n\x0ewindow_seconds\x18\x07 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x17\n\tread_only\x18\x08 \x01(\x08\x42\x04\xc8\xf3\x18\x01*\xb7\x01\n\x16ReplicationThreadState\x12(\n$REPLICATION_THREAD_STATE_UNSPECIFIED\x10\x00\x12$\n REPLICATION_THREAD_STATE_RUNNING\x10\x01\x12\'\n#REPLICATION_THREAD_STATE_CONNECTING\x10\x02\x12$\n REPLICATION_THREAD_STATE_STOPPED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,6 +64,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPLICATIONCHANNEL'].fields_by_name['error_at']._serialized_options = b'\310\363\030\001'
   _globals['_REPLICATIONCHANNEL'].fields_by_name['stopped_thread']._loaded_options = None
   _globals['_REPLICATIONCHANNEL'].fields_by_name['stopped_thread']._serialized_options = b'\310\363\030\001'
+  _globals['_REPLICATIONCHANNEL'].fields_by_name['source_server_id']._loaded_options = None
+  _globals['_REPLICATIONCHANNEL'].fields_by_name['source_server_id']._serialized_options = b'\310\363\030\001'
+  _globals['_REPLICATIONCHANNEL'].fields_by_name['source_server_uuid']._loaded_options = None
+  _globals['_REPLICATIONCHANNEL'].fields_by_name['source_server_uuid']._serialized_options = b'\310\363\030\001'
   _globals['_APPLIERWORK'].fields_by_name['connection_id']._loaded_options = None
   _globals['_APPLIERWORK'].fields_by_name['connection_id']._serialized_options = b'\310\363\030\001'
   _globals['_APPLIERWORK'].fields_by_name['state']._loaded_options = None
@@ -90,14 +94,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETREPLICATIONRESPONSE'].fields_by_name['window_seconds']._serialized_options = b'\310\363\030\001'
   _globals['_GETREPLICATIONRESPONSE'].fields_by_name['read_only']._loaded_options = None
   _globals['_GETREPLICATIONRESPONSE'].fields_by_name['read_only']._serialized_options = b'\310\363\030\001'
-  _globals['_REPLICATIONTHREADSTATE']._serialized_start=1258
-  _globals['_REPLICATIONTHREADSTATE']._serialized_end=1441
+  _globals['_REPLICATIONTHREADSTATE']._serialized_start=1324
+  _globals['_REPLICATIONTHREADSTATE']._serialized_end=1507
   _globals['_GETREPLICATIONREQUEST']._serialized_start=168
   _globals['_GETREPLICATIONREQUEST']._serialized_end=211
   _globals['_REPLICATIONCHANNEL']._serialized_start=214
-  _globals['_REPLICATIONCHANNEL']._serialized_end=754
-  _globals['_APPLIERWORK']._serialized_start=757
-  _globals['_APPLIERWORK']._serialized_end=897
-  _globals['_GETREPLICATIONRESPONSE']._serialized_start=900
-  _globals['_GETREPLICATIONRESPONSE']._serialized_end=1255
+  _globals['_REPLICATIONCHANNEL']._serialized_end=820
+  _globals['_APPLIERWORK']._serialized_start=823
+  _globals['_APPLIERWORK']._serialized_end=963
+  _globals['_GETREPLICATIONRESPONSE']._serialized_start=966
+  _globals['_GETREPLICATIONRESPONSE']._serialized_end=1321
 # @@protoc_insertion_point(module_scope)

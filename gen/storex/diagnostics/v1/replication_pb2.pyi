@@ -91,6 +91,8 @@ class ReplicationChannel(_message.Message):
     QUEUED_BYTES_FIELD_NUMBER: _builtins.int
     ERROR_AT_FIELD_NUMBER: _builtins.int
     STOPPED_THREAD_FIELD_NUMBER: _builtins.int
+    SOURCE_SERVER_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_SERVER_UUID_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """The channel's name; `default` for the one without a name."""
     source_host: _builtins.str
@@ -117,6 +119,10 @@ class ReplicationChannel(_message.Message):
     """Changes received and not yet applied, in bytes, at most."""
     stopped_thread: _builtins.str
     """What does not run: `receiver`, `applier` or `receiver and applier`; empty where both run."""
+    source_server_id: _builtins.int
+    """The source's `server_id`, as it told the replica; 0 where the replica has never reached it."""
+    source_server_uuid: _builtins.str
+    """The source's `server_uuid`; empty where the engine has none, as MariaDB, or the replica has never reached it."""
     @_builtins.property
     def error_at(self) -> _timestamp_pb2.Timestamp:
         """When the error came about; unset where the engine does not tell."""
@@ -138,10 +144,12 @@ class ReplicationChannel(_message.Message):
         queued_bytes: _builtins.int = ...,
         error_at: _timestamp_pb2.Timestamp | None = ...,
         stopped_thread: _builtins.str = ...,
+        source_server_id: _builtins.int = ...,
+        source_server_uuid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_lag_seconds", b"_lag_seconds", "error_at", b"error_at", "lag_seconds", b"lag_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag_seconds", b"_lag_seconds", "applier", b"applier", "applier_error_code", b"applier_error_code", "channel", b"channel", "delay_seconds", b"delay_seconds", "error_at", b"error_at", "error_code", b"error_code", "lag_seconds", b"lag_seconds", "queued_bytes", b"queued_bytes", "receiver", b"receiver", "receiver_error_code", b"receiver_error_code", "runs", b"runs", "source_host", b"source_host", "source_port", b"source_port", "stopped_thread", b"stopped_thread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag_seconds", b"_lag_seconds", "applier", b"applier", "applier_error_code", b"applier_error_code", "channel", b"channel", "delay_seconds", b"delay_seconds", "error_at", b"error_at", "error_code", b"error_code", "lag_seconds", b"lag_seconds", "queued_bytes", b"queued_bytes", "receiver", b"receiver", "receiver_error_code", b"receiver_error_code", "runs", b"runs", "source_host", b"source_host", "source_port", b"source_port", "source_server_id", b"source_server_id", "source_server_uuid", b"source_server_uuid", "stopped_thread", b"stopped_thread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lag_seconds: _TypeAlias = _typing.Literal["lag_seconds"]  # noqa: Y015
     _WhichOneofArgType__lag_seconds: _TypeAlias = _typing.Literal["_lag_seconds", b"_lag_seconds"]  # noqa: Y015

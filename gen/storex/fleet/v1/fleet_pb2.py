@@ -27,7 +27,7 @@ from storex.common.v1 import error_pb2 as storex_dot_common_dot_v1_dot_error__pb
 from storex.common.v1 import options_pb2 as storex_dot_common_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bstorex/fleet/v1/fleet.proto\x12\x0fstorex.fleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cstorex/common/v1/error.proto\x1a\x1estorex/common/v1/options.proto\"\xc5\x01\n\x06Region\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x64omain\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05\x63loud\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x19\n\x0b\x65nvironment\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01\x12-\n\x06health\x18\x05 \x01(\x0e\x32\x17.storex.fleet.v1.HealthB\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1c\n\x0einstance_count\x18\x07 \x01(\x05\x42\x04\xc8\xf3\x18\x01\"\xb9\x03\n\x08Instance\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\x04team\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x64omain\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05\x63loud\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x19\n\x0b\x65nvironment\x18\x05 \x01(\tB\x04\xc8\xf3\x18\x01\x12;\n\x06labels\x18\x06 \x03(\x0b\x32%.storex.fleet.v1.Instance.LabelsEntryB\x04\xc8\xf3\x18\x01\x12-\n\x06health\x18\x07 \x01(\x0e\x32\x17.storex.fleet.v1.HealthB\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x08 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x65ngine\x18\t \x01(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07version\x18\n \x01(\tB\x04\xc8\xf3\x18\x01\x12)\n\x04role\x18\x0b \x01(\x0e\x32\x15.storex.fleet.v1.RoleB\x04\xc8\xf3\x18\x01\x12\x36\n\x0clast_seen_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"G\n\x12ListRegionsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"d\n\x13ListRegionsResponse\x12.\n\x07regions\x18\x01 \x03(\x0b\x32\x17.storex.fleet.v1.RegionB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"(\n\x12GetInstanceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"H\n\x13GetInstanceResponse\x12\x31\n\x08instance\x18\x01 \x01(\x0b\x32\x19.storex.fleet.v1.InstanceB\x04\xc8\xf3\x18\x01\"]\n\x14ListInstancesRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\"j\n\x15ListInstancesResponse\x12\x32\n\tinstances\x18\x01 \x03(\x0b\x32\x19.storex.fleet.v1.InstanceB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\",\n\x16StreamInstancesRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"\x95\x01\n\x17StreamInstancesResponse\x12\x33\n\x08instance\x18\x01 \x01(\x0b\x32\x19.storex.fleet.v1.InstanceB\x04\xc8\xf3\x18\x01H\x00\x12;\n\x0cregion_error\x18\x0f \x01(\x0b\x32\x1d.storex.common.v1.RegionErrorB\x04\xc8\xf3\x18\x01H\x00\x42\x08\n\x06result*U\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\r\n\tHEALTH_UP\x10\x01\x12\x0f\n\x0bHEALTH_DOWN\x10\x02\x12\x13\n\x0fHEALTH_DEGRADED\x10\x03*@\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_PRIMARY\x10\x01\x12\x10\n\x0cROLE_REPLICA\x10\x02\x32\xda\x03\n\x0c\x46leetService\x12l\n\x0bListRegions\x12#.storex.fleet.v1.ListRegionsRequest\x1a$.storex.fleet.v1.ListRegionsResponse\"\x12\xe2\xf3\x18\x0e\n\nfleet.read\x10\x01\x12l\n\x0bGetInstance\x12#.storex.fleet.v1.GetInstanceRequest\x1a$.storex.fleet.v1.GetInstanceResponse\"\x12\xe2\xf3\x18\x0e\n\nfleet.read\x10\x02\x12r\n\rListInstances\x12%.storex.fleet.v1.ListInstancesRequest\x1a&.storex.fleet.v1.ListInstancesResponse\"\x12\xe2\xf3\x18\x0e\n\nfleet.read\x10\x02\x12z\n\x0fStreamInstances\x12\'.storex.fleet.v1.StreamInstancesRequest\x1a(.storex.fleet.v1.StreamInstancesResponse\"\x12\xe2\xf3\x18\x0e\n\nfleet.read\x10\x02\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bstorex/fleet/v1/fleet.proto\x12\x0fstorex.fleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cstorex/common/v1/error.proto\x1a\x1estorex/common/v1/options.proto\"\xc5\x01\n\x06Region\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x64omain\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05\x63loud\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x19\n\x0b\x65nvironment\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01\x12-\n\x06health\x18\x05 \x01(\x0e\x32\x17.storex.fleet.v1.HealthB\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1c\n\x0einstance_count\x18\x07 \x01(\x05\x42\x04\xc8\xf3\x18\x01\"\x95\x04\n\x08Instance\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\x04team\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x64omain\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05\x63loud\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x19\n\x0b\x65nvironment\x18\x05 \x01(\tB\x04\xc8\xf3\x18\x01\x12;\n\x06labels\x18\x06 \x03(\x0b\x32%.storex.fleet.v1.Instance.LabelsEntryB\x04\xc8\xf3\x18\x01\x12-\n\x06health\x18\x07 \x01(\x0e\x32\x17.storex.fleet.v1.HealthB\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x08 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x65ngine\x18\t \x01(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07version\x18\n \x01(\tB\x04\xc8\xf3\x18\x01\x12)\n\x04role\x18\x0b \x01(\x0e\x32\x15.storex.fleet.v1.RoleB\x04\xc8\xf3\x18\x01\x12\x36\n\x0clast_seen_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x12\n\x04host\x18\r \x01(\tB\x04\xc8\xf3\x18\x03\x12\x12\n\x04port\x18\x0e \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x17\n\tserver_id\x18\x0f \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x19\n\x0bserver_uuid\x18\x10 \x01(\tB\x04\xc8\xf3\x18\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"G\n\x12ListRegionsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"d\n\x13ListRegionsResponse\x12.\n\x07regions\x18\x01 \x03(\x0b\x32\x17.storex.fleet.v1.RegionB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"(\n\x12GetInstanceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"H\n\x13GetInstanceResponse\x12\x31\n\x08instance\x18\x01 \x01(\x0b\x32\x19.storex.fleet.v1.InstanceB\x04\xc8\xf3\x18\x01\"]\n\x14ListInstancesRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\"j\n\x15ListInstancesResponse\x12\x32\n\tinstances\x18\x01 \x03(\x0b\x32\x19.storex.fleet.v1.InstanceB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\",\n\x16StreamInstancesRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"\x95\x01\n\x17StreamInstancesResponse\x12\x33\n\x08instance\x18\x01 \x01(\x0b\x32\x19.storex.fleet.v1.InstanceB\x04\xc8\xf3\x18\x01H\x00\x12;\n\x0cregion_error\x18\x0f \x01(\x0b\x32\x1d.storex.common.v1.RegionErrorB\x04\xc8\xf3\x18\x01H\x00\x42\x08\n\x06result*U\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\r\n\tHEALTH_UP\x10\x01\x12\x0f\n\x0bHEALTH_DOWN\x10\x02\x12\x13\n\x0fHEALTH_DEGRADED\x10\x03*@\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_PRIMARY\x10\x01\x12\x10\n\x0cROLE_REPLICA\x10\x02\x32\xda\x03\n\x0c\x46leetService\x12l\n\x0bListRegions\x12#.storex.fleet.v1.ListRegionsRequest\x1a$.storex.fleet.v1.ListRegionsResponse\"\x12\xe2\xf3\x18\x0e\n\nfleet.read\x10\x01\x12l\n\x0bGetInstance\x12#.storex.fleet.v1.GetInstanceRequest\x1a$.storex.fleet.v1.GetInstanceResponse\"\x12\xe2\xf3\x18\x0e\n\nfleet.read\x10\x02\x12r\n\rListInstances\x12%.storex.fleet.v1.ListInstancesRequest\x1a&.storex.fleet.v1.ListInstancesResponse\"\x12\xe2\xf3\x18\x0e\n\nfleet.read\x10\x02\x12z\n\x0fStreamInstances\x12\'.storex.fleet.v1.StreamInstancesRequest\x1a(.storex.fleet.v1.StreamInstancesResponse\"\x12\xe2\xf3\x18\x0e\n\nfleet.read\x10\x02\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -74,6 +74,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INSTANCE'].fields_by_name['role']._serialized_options = b'\310\363\030\001'
   _globals['_INSTANCE'].fields_by_name['last_seen_at']._loaded_options = None
   _globals['_INSTANCE'].fields_by_name['last_seen_at']._serialized_options = b'\310\363\030\001'
+  _globals['_INSTANCE'].fields_by_name['host']._loaded_options = None
+  _globals['_INSTANCE'].fields_by_name['host']._serialized_options = b'\310\363\030\003'
+  _globals['_INSTANCE'].fields_by_name['port']._loaded_options = None
+  _globals['_INSTANCE'].fields_by_name['port']._serialized_options = b'\310\363\030\001'
+  _globals['_INSTANCE'].fields_by_name['server_id']._loaded_options = None
+  _globals['_INSTANCE'].fields_by_name['server_id']._serialized_options = b'\310\363\030\001'
+  _globals['_INSTANCE'].fields_by_name['server_uuid']._loaded_options = None
+  _globals['_INSTANCE'].fields_by_name['server_uuid']._serialized_options = b'\310\363\030\001'
   _globals['_LISTREGIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTREGIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\310\363\030\001'
   _globals['_LISTREGIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -110,32 +118,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FLEETSERVICE'].methods_by_name['ListInstances']._serialized_options = b'\342\363\030\016\n\nfleet.read\020\002'
   _globals['_FLEETSERVICE'].methods_by_name['StreamInstances']._loaded_options = None
   _globals['_FLEETSERVICE'].methods_by_name['StreamInstances']._serialized_options = b'\342\363\030\016\n\nfleet.read\020\002'
-  _globals['_HEALTH']._serialized_start=1479
-  _globals['_HEALTH']._serialized_end=1564
-  _globals['_ROLE']._serialized_start=1566
-  _globals['_ROLE']._serialized_end=1630
+  _globals['_HEALTH']._serialized_start=1571
+  _globals['_HEALTH']._serialized_end=1656
+  _globals['_ROLE']._serialized_start=1658
+  _globals['_ROLE']._serialized_end=1722
   _globals['_REGION']._serialized_start=144
   _globals['_REGION']._serialized_end=341
   _globals['_INSTANCE']._serialized_start=344
-  _globals['_INSTANCE']._serialized_end=785
-  _globals['_INSTANCE_LABELSENTRY']._serialized_start=740
-  _globals['_INSTANCE_LABELSENTRY']._serialized_end=785
-  _globals['_LISTREGIONSREQUEST']._serialized_start=787
-  _globals['_LISTREGIONSREQUEST']._serialized_end=858
-  _globals['_LISTREGIONSRESPONSE']._serialized_start=860
-  _globals['_LISTREGIONSRESPONSE']._serialized_end=960
-  _globals['_GETINSTANCEREQUEST']._serialized_start=962
-  _globals['_GETINSTANCEREQUEST']._serialized_end=1002
-  _globals['_GETINSTANCERESPONSE']._serialized_start=1004
-  _globals['_GETINSTANCERESPONSE']._serialized_end=1076
-  _globals['_LISTINSTANCESREQUEST']._serialized_start=1078
-  _globals['_LISTINSTANCESREQUEST']._serialized_end=1171
-  _globals['_LISTINSTANCESRESPONSE']._serialized_start=1173
-  _globals['_LISTINSTANCESRESPONSE']._serialized_end=1279
-  _globals['_STREAMINSTANCESREQUEST']._serialized_start=1281
-  _globals['_STREAMINSTANCESREQUEST']._serialized_end=1325
-  _globals['_STREAMINSTANCESRESPONSE']._serialized_start=1328
-  _globals['_STREAMINSTANCESRESPONSE']._serialized_end=1477
-  _globals['_FLEETSERVICE']._serialized_start=1633
-  _globals['_FLEETSERVICE']._serialized_end=2107
+  _globals['_INSTANCE']._serialized_end=877
+  _globals['_INSTANCE_LABELSENTRY']._serialized_start=832
+  _globals['_INSTANCE_LABELSENTRY']._serialized_end=877
+  _globals['_LISTREGIONSREQUEST']._serialized_start=879
+  _globals['_LISTREGIONSREQUEST']._serialized_end=950
+  _globals['_LISTREGIONSRESPONSE']._serialized_start=952
+  _globals['_LISTREGIONSRESPONSE']._serialized_end=1052
+  _globals['_GETINSTANCEREQUEST']._serialized_start=1054
+  _globals['_GETINSTANCEREQUEST']._serialized_end=1094
+  _globals['_GETINSTANCERESPONSE']._serialized_start=1096
+  _globals['_GETINSTANCERESPONSE']._serialized_end=1168
+  _globals['_LISTINSTANCESREQUEST']._serialized_start=1170
+  _globals['_LISTINSTANCESREQUEST']._serialized_end=1263
+  _globals['_LISTINSTANCESRESPONSE']._serialized_start=1265
+  _globals['_LISTINSTANCESRESPONSE']._serialized_end=1371
+  _globals['_STREAMINSTANCESREQUEST']._serialized_start=1373
+  _globals['_STREAMINSTANCESREQUEST']._serialized_end=1417
+  _globals['_STREAMINSTANCESRESPONSE']._serialized_start=1420
+  _globals['_STREAMINSTANCESRESPONSE']._serialized_end=1569
+  _globals['_FLEETSERVICE']._serialized_start=1725
+  _globals['_FLEETSERVICE']._serialized_end=2199
 # @@protoc_insertion_point(module_scope)

@@ -157,6 +157,10 @@ class Instance(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     LAST_SEEN_AT_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    SERVER_ID_FIELD_NUMBER: _builtins.int
+    SERVER_UUID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`regions/{region}/instances/{instance}`."""
     team: _builtins.str
@@ -177,6 +181,14 @@ class Instance(_message.Message):
     """The server's version."""
     role: Global___Role.ValueType
     """Its observed part in replication."""
+    host: _builtins.str
+    """The host under which Storex reaches it, from the inventory."""
+    port: _builtins.int
+    """The port under which Storex reaches it, from the inventory."""
+    server_id: _builtins.int
+    """Its `server_id`, as the server says; 0 where it is not known."""
+    server_uuid: _builtins.str
+    """Its `server_uuid`, as the server says; empty where it is not known or the engine has none, as MariaDB."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Labels from the inventory, for example `service: orders`."""
@@ -200,10 +212,14 @@ class Instance(_message.Message):
         version: _builtins.str = ...,
         role: Global___Role.ValueType = ...,
         last_seen_at: _timestamp_pb2.Timestamp | None = ...,
+        host: _builtins.str = ...,
+        port: _builtins.int = ...,
+        server_id: _builtins.int = ...,
+        server_uuid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_at", b"last_seen_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cloud", b"cloud", "domain", b"domain", "engine", b"engine", "environment", b"environment", "health", b"health", "labels", b"labels", "last_seen_at", b"last_seen_at", "name", b"name", "reason", b"reason", "role", b"role", "team", b"team", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cloud", b"cloud", "domain", b"domain", "engine", b"engine", "environment", b"environment", "health", b"health", "host", b"host", "labels", b"labels", "last_seen_at", b"last_seen_at", "name", b"name", "port", b"port", "reason", b"reason", "role", b"role", "server_id", b"server_id", "server_uuid", b"server_uuid", "team", b"team", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from libs.core.catalogue import CATALOGUE
 from services.agent.inquiry import ToolRequest
 from services.agent.records import Record, Records
 from services.agent.report.draft import DraftCause, EntityClaim
+from services.agent.report.upstream import explained_elsewhere
 from storex.diagnostics.v1 import finding_pb2
 
 _ENGINE = "get_overview"  # next steps depend on the engine
@@ -15,12 +16,20 @@ MAX_CAUSES = 8
 """Root causes that one report names, by impact."""
 
 
-def root_causes(records: Records) -> list[DraftCause]:
-    """What hurts and is not explained by another finding of its instance, the worst first."""
+def root_causes(records: Records, within: Collection[str] | None = None) -> list[DraftCause]:
+    """What hurts and is not explained by another finding of its instance or of its source, the worst first.
+
+    `within` names the instances that the question is about: of others, which were read only for being their sources,
+    a finding counts where it explains one of theirs.
+    """
+    elsewhere = explained_elsewhere(records)
     ranked: list[tuple[tuple[float, ...], DraftCause]] = []
     for record in records.health().values():
         for position, finding in enumerate(_unexplained(record)):
-            ranked.append((_rank(finding, position), _cause(record.name, finding)))
+            key = finding.kind, record.name
+            beside = within is not None and record.name not in within and key not in elsewhere.values()
+            if key not in elsewhere and not beside:
+                ranked.append((_rank(finding, position), _cause(record.name, finding)))
     return [cause for _, cause in sorted(ranked, key=lambda entry: entry[0])][:MAX_CAUSES]
 
 

@@ -9,6 +9,7 @@ from services.agent.reasoners.builtin.delegation import delegated
 from services.agent.reasoners.builtin.findings import confirming_requests, root_causes
 from services.agent.reasoners.builtin.intent import Intent
 from services.agent.reasoners.builtin.lookup import requests_for
+from services.agent.reasoners.builtin.upstream import source_requests
 from services.agent.records import Records
 from services.agent.report.draft import Aspect, Draft
 from services.agent.report.writing import settle
@@ -37,10 +38,10 @@ class Investigate:
             plan = tuple(step.format(target=inquiry.target.text) for step in _PLAN)
             return CallTools(self._once(_first_look(inquiry)), plan=plan)
         records = _of_this_question(inquiry)
-        causes = root_causes(records)
+        causes = root_causes(records, _asked_about(inquiry, records))
         asked, plan = delegated(causes, self._specialists)
         confirming = confirming_requests(causes, records, refresh=False)
-        wanted = self._once((*confirming, *asked, *self._topical(inquiry, records)))
+        wanted = self._once((*confirming, *asked, *source_requests(records), *self._topical(inquiry, records)))
         if wanted:
             raised = tuple(
                 Hypothesis(cause.kind, cause.confidence, f"found on {cause.name}", cause.name) for cause in causes
@@ -59,11 +60,11 @@ class Investigate:
 
     def conclude(self, inquiry: Inquiry) -> Draft:
         """What this question's records come to, as they are."""
-        last = inquiry.last_report
+        records, last = _of_this_question(inquiry), inquiry.last_report
         known = last.root_causes if last is not None and last.target == inquiry.target.text else ()
         lasts = Aspect.STILL in self._intent.aspects
         return Draft(
-            causes=tuple(root_causes(_of_this_question(inquiry))),
+            causes=tuple(root_causes(records, _asked_about(inquiry, records))),
             aspects=self._intent.aspects,
             asked_about=self._intent.connection,
             topics=self._intent.topics,
@@ -87,6 +88,13 @@ class Investigate:
 
 def _of_this_question(inquiry: Inquiry) -> Records:
     return inquiry.records.of_turn(inquiry.turn)
+
+
+def _asked_about(inquiry: Inquiry, records: Records) -> frozenset[str]:
+    """The instances that the first look covers."""
+    if inquiry.target.is_instance:
+        return frozenset([str(inquiry.target.name)])
+    return frozenset(record.name for record in records if record.tool == "stream_health")
 
 
 def _first_look(inquiry: Inquiry) -> tuple[ToolRequest, ...]:

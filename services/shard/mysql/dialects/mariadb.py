@@ -28,7 +28,8 @@ MARIADB = Dialect(
         **COMMON_STATEMENTS,
         Statement.SERVER: (
             "SELECT VERSION() AS version, @@global.performance_schema AS performance_schema,"
-            " @@global.read_only AS read_only, @@global.max_connections AS max_connections"
+            " @@global.read_only AS read_only, @@global.max_connections AS max_connections,"
+            " @@global.server_id AS server_id, '' AS server_uuid"
         ),
         Statement.PROCESSES: (
             "SELECT id AS connection_id, user, host, db AS schema_name, command, state, time_ms / 1000 AS seconds,"

@@ -64,7 +64,8 @@ MYSQL = Dialect(
         **COMMON_STATEMENTS,
         Statement.SERVER: (
             "SELECT VERSION() AS version, @@global.performance_schema AS performance_schema,"
-            " @@global.read_only AS read_only, @@global.max_connections AS max_connections"
+            " @@global.read_only AS read_only, @@global.max_connections AS max_connections,"
+            " @@global.server_id AS server_id, @@global.server_uuid AS server_uuid"
         ),
         Statement.GLOBAL_STATUS: _global_status,
         Statement.PROCESSES: _processes,
