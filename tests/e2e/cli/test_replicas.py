@@ -45,7 +45,7 @@ def _asked_until_behind(storex: Storex, target: str) -> dict[str, Any]:
     """The first report that names a cause: a lag needs its seconds to become one."""
     latest = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        report = storex.json("ask", target, "why is the replica behind?", "--as", "orders-oncall")
+        report: dict[str, Any] = storex.json("ask", target, "why is the replica behind?", "--as", "orders-oncall")
         if report["root_causes"] or time.monotonic() > latest:
             return report
         time.sleep(1.0)
