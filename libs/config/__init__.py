@@ -10,6 +10,7 @@ from libs.config.load import ADMIN, load_config
 from libs.config.model import (
     AgentSettings,
     InstanceConfig,
+    JudgeConfig,
     LogFiles,
     ModelBudget,
     ModelBudgets,
@@ -29,6 +30,7 @@ __all__ = [
     "AgentSettings",
     "ConfigError",
     "InstanceConfig",
+    "JudgeConfig",
     "LogFiles",
     "ModelBudget",
     "ModelBudgets",

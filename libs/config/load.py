@@ -7,6 +7,7 @@ from pathlib import Path
 
 from libs.config.document import Document, Fields
 from libs.config.investigations import agent_of, models_of, secret_of
+from libs.config.judging import judge_of
 from libs.config.model import (
     InstanceConfig,
     LogFiles,
@@ -35,6 +36,7 @@ def load_config(path: Path, *, check_files: bool = False) -> StorexConfig:
     document = Document(path.expanduser().absolute(), check_files=check_files)
     root = document.root()
     regions = {name: _region(name, fields) for name, fields in root.entries("regions", required=True)}
+    models = models_of(root)
     config = StorexConfig(
         path=document.path,
         state_dir=root.path("state_dir") or document.path.parent / _DEFAULT_STATE_DIR,
@@ -42,8 +44,9 @@ def load_config(path: Path, *, check_files: bool = False) -> StorexConfig:
         regions=regions,
         policy=root.folder("policy"),
         egress=root.file("egress"),
-        models=models_of(root),
+        models=models,
         agent=agent_of(root),
+        judge=judge_of(root, models.endpoints),
     )
     root.finish()
     document.finish()

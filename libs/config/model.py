@@ -267,6 +267,18 @@ class AgentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeConfig:
+    """Who grades reports, and when that may keep a candidate out."""
+
+    models: tuple[str, ...] = ()
+    """The endpoints that grade, in order of preference; none of them writes the reports of a candidate."""
+    kappa: float = 0.6
+    """The least agreement with people. Landis and Koch (1977) call more than this substantial."""
+    labels: int = 20
+    """The least number of people's answers that it is measured over, for each dimension."""
+
+
+@dataclass(frozen=True, slots=True)
 class StorexConfig:
     """A whole `storex.yaml`; all paths are absolute."""
 
@@ -278,6 +290,7 @@ class StorexConfig:
     egress: Path | None
     models: ModelsConfig
     agent: AgentSettings = field(default_factory=AgentSettings)
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
 
     @property
     def instances(self) -> Iterator[InstanceConfig]:

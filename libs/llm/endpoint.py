@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from libs.config import ModelEndpoint
 from libs.llm.conversation import Completion, Message, ToolSchema
 
 
@@ -26,6 +27,20 @@ class Endpoint:
     api: str = "chat"
     input_price: float = 0.0
     output_price: float = 0.0
+
+    @classmethod
+    def of(cls, entry: ModelEndpoint) -> Endpoint:
+        """The endpoint of a configuration, with its key as it is now. Raises ConfigError for an unreadable key."""
+        return cls(
+            label=entry.name,
+            base_url=entry.base_url,
+            model=entry.model,
+            api_key=entry.api_key(),
+            timeout_seconds=entry.timeout_seconds,
+            api=entry.api,
+            input_price=entry.price.input,
+            output_price=entry.price.output,
+        )
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:
         """What so many tokens cost here."""

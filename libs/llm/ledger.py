@@ -1,12 +1,17 @@
-"""A row per call to a model, in SQLite: who, what model, how much, how it ended. Never a word of what was said."""
+"""A row per call to a model, in SQLite: who, what model, how much, how it ended. Never a word of what was said.
+
+Several processes of one machine may write to the same file.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -125,7 +130,8 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-ledger")
-        self._db = self._executor.submit(_open, path, now).result()
+        with _alone(path.with_suffix(".lock")):
+            self._db = self._executor.submit(_open, path, now).result()
 
     async def add(self, call: ModelCall) -> None:
         """Keep a row."""
@@ -178,6 +184,20 @@ class Ledger:
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(self._db))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """No other process opens the ledger meanwhile: two at once would both try to bring it up to date.
+
+    The lock is on a file of its own, for closing any descriptor of the ledger's would undo SQLite's locks on it.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _open(path: Path, now: float) -> sqlite3.Connection:

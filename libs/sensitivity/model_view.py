@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -36,6 +36,12 @@ class ModelView:
     def show(self, message: M) -> M:
         """A copy of an answer as the endpoint may see it."""
         return apply(message, self._clear, self._token)
+
+    def hide(self, names: Iterable[str]) -> None:
+        """Names that `show_text` replaces from now on, though `show` has met none of them."""
+        for name in names:
+            if TOKEN.fullmatch(name) is None:
+                self._token(name)
 
     def show_text(self, text: str) -> str:
         """What a person typed, scrubbed, with a token for each name that `show` has replaced before."""

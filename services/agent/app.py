@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from libs.core.clock import Clock, SystemClock
 from libs.identity import AUDIENCE, ISSUER, FileTokenSource, TokenVerifier
 from libs.identity.principal import COORDINATOR
-from libs.llm import open_model
-from libs.llm.budget import DailyBudgets
-from libs.llm.door import Door
-from libs.llm.ledger import Ledger
+from libs.llm.opening import open_door
 from libs.policy import ReloadingPolicy
 from libs.rpc.call import CallContext, outgoing_metadata
 from libs.rpc.channels import open_channel
@@ -81,7 +77,7 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         show_in_force(registry, {"policy": policy.in_force})
         store = SqliteSessionStore(config.state_dir / "agent" / "sessions.db", clock.now())
         closing.push_async_callback(store.close)
-        door = _door(config, clock, registry, closing)
+        door = open_door(config.state_dir, config.models, clock, registry, closing)
         channel = open_channel(config.coordinator)
         closing.push_async_callback(channel.close)
         own_token = FileTokenSource(config.token_file)
@@ -115,22 +111,6 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         servicer = AgentServicer(asking, Candidates(models, specialists), usage, reach_for)
         add_AgentServiceServicer_to_server(servicer, server.grpc)
         return App(server, policy, closing.pop_all())
-
-
-def _door(config: AgentConfig, clock: Clock, registry: CollectorRegistry, closing: AsyncExitStack) -> Door:
-    ledger = Ledger(config.state_dir / "agent" / "models.db", clock.now())
-    closing.push_async_callback(ledger.close)
-    budgets = DailyBudgets(config.models.budgets, ledger, clock, config.models.currency)
-    door = Door(open_model, ledger, budgets, clock, _refusals_in(registry))
-    closing.push_async_callback(door.close)
-    return door
-
-
-def _refusals_in(registry: CollectorRegistry) -> Callable[[str], None]:
-    """Counts what looked like customer data and was not sent to a model."""
-    name, text = "storex_model_messages_refused", "Messages to models that were not sent, by what they looked like"
-    counter = Counter(name, text, ["kind"], registry=registry)
-    return lambda kind: counter.labels(kind).inc()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

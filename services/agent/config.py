@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from libs.config import AgentSettings, ConfigError, ModelEndpoint, ModelsConfig, StorexConfig, load_config
+from libs.config import AgentSettings, ConfigError, ModelsConfig, StorexConfig, load_config
 from libs.core.names import WILDCARD
 from libs.llm import Endpoint
 from services.agent.loop.limits import LoopLimits
@@ -65,7 +65,7 @@ class AgentConfig:
         region = target.name.region
         regions = list(self.domains) if region == WILDCARD else [region]
         allowed = self.models.allowed(self.domains[name] for name in regions if name in self.domains)
-        return [_endpoint(entry) for entry in allowed]
+        return [Endpoint.of(entry) for entry in allowed]
 
 
 def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> AgentConfig:
@@ -90,19 +90,6 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Age
         environment_endpoint=_from_environment(environment),
         limits=limits_from(storex.agent),
         model_unnamed=bool(environment.get("OPENAI_BASE_URL")) and not environment.get("STOREX_MODEL"),
-    )
-
-
-def _endpoint(entry: ModelEndpoint) -> Endpoint:
-    return Endpoint(
-        label=entry.name,
-        base_url=entry.base_url,
-        model=entry.model,
-        api_key=entry.api_key(),
-        timeout_seconds=entry.timeout_seconds,
-        api=entry.api,
-        input_price=entry.price.input,
-        output_price=entry.price.output,
     )
 
 

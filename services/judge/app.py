@@ -8,9 +8,10 @@ from contextlib import AsyncExitStack
 import grpc.aio
 from prometheus_client import CollectorRegistry
 
-from libs.core.clock import SystemClock
+from libs.core.clock import Clock, SystemClock
 from libs.identity import AUDIENCE, ISSUER, FileTokenSource, TokenVerifier
 from libs.identity.principal import COORDINATOR
+from libs.llm.opening import open_door
 from libs.policy import ReloadingPolicy
 from libs.rpc.call import CallContext, outgoing_metadata
 from libs.rpc.channels import open_channel
@@ -22,6 +23,7 @@ from libs.telemetry.in_force import show_in_force
 from libs.telemetry.metrics import serve_metrics
 from libs.telemetry.spans import Tracing
 from services.judge.config import JudgeSettings
+from services.judge.grading.grader import Grader
 from services.judge.judging import Judging
 from services.judge.reach import Reach
 from services.judge.servicer import JudgeServicer
@@ -40,7 +42,7 @@ class App(Lifecycle):
         """Wire the judge. Raises PolicyError, and OSError for the state directory; make it on the event loop."""
         self._settings = settings
         config = settings.process.config
-        self._tracing, self._registry = Tracing("judge"), CollectorRegistry()
+        self._tracing, self._registry, self._closing = Tracing("judge"), CollectorRegistry(), AsyncExitStack()
         self._policy = ReloadingPolicy(config.policy)
         show_in_force(self._registry, {"policy": self._policy.in_force})
         clock = SystemClock()
@@ -57,12 +59,20 @@ class App(Lifecycle):
         )
         self.server = RpcServer(ServerSettings(settings.process.listen), server_interceptors(deps), [_SERVICE])
         reach_for = _reaching(self._channel, FileTokenSource(settings.process.token_file))
-        servicer = JudgeServicer(Judging(self._store, clock), reach_for)
+        grader = self._grader(clock)
+        servicer = JudgeServicer(Judging(self._store, clock, grader, config.judge), reach_for)
         add_JudgeServiceServicer_to_server(servicer, self.server.grpc)
+
+    def _grader(self, clock: Clock) -> Grader:
+        config = self._settings.process.config
+        door = open_door(config.state_dir, config.models, clock, self._registry, self._closing)
+        domains = {name: region.domain for name, region in config.regions.items()}
+        return Grader(door, config.models, config.judge.models, domains)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Start the parts. Raises OSError for a taken port."""
         stack.callback(self._tracing.shutdown)
+        stack.push_async_callback(self._closing.aclose)
         stack.push_async_callback(self._store.close)
         stack.push_async_callback(self._channel.close)
         if self._settings.process.metrics_port:

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from libs.config import JudgeConfig
 from libs.core.clock import Clock
 from libs.core.errors import Reason, StorexError
 from libs.core.ids import new_id
+from libs.llm.ledger import Who
+from services.judge.comparison.agreement import trust_in
 from services.judge.comparison.compare import compare
+from services.judge.comparison.soundness import Sides
+from services.judge.grading.grader import Grader
+from services.judge.grading.rubric import Rubric, load_rubric
 from services.judge.reach import Reach
-from services.judge.running import carry_on
+from services.judge.running import GradingOrder, carry_on, grade_on
 from services.judge.store import JudgeStore
 from services.judge.truth import checked
 from services.judge.worlds import Visible, visible
 from storex.judge.v1.comparison_pb2 import Comparison
-from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run, RunCandidateRequest, RunCandidateResponse
+from storex.judge.v1.judge_pb2 import (
+    OUTCOME_STATUS_SCORED,
+    CompareRunsRequest,
+    Outcome,
+    Run,
+    RunCandidateRequest,
+    RunCandidateResponse,
+)
 from storex.judge.v1.scenario_pb2 import Scenario
 
 MOST_REPEATS, MOST_PARALLEL, PARALLEL = 50, 16, 4
@@ -28,6 +41,7 @@ class Evaluator:
 
     owner: str
     reach: Reach
+    teams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,8 @@ class Judging:
 
     store: JudgeStore
     clock: Clock
+    grader: Grader
+    settings: JudgeConfig = field(default_factory=JudgeConfig)
 
     async def put(self, scenario: Scenario, evaluator: Evaluator) -> Scenario:
         """Keep a scenario. Raises StorexError REQUEST_INVALID, NAME_INVALID, or RESOURCE_NOT_FOUND for its world."""
@@ -53,7 +69,11 @@ class Judging:
     async def run(
         self, request: RunCandidateRequest, evaluator: Evaluator
     ) -> AsyncGenerator[RunCandidateResponse, None]:
-        """Begin or go on with a run. Raises StorexError REQUEST_INVALID, SCENARIO_NOT_FOUND or RUN_NOT_FOUND."""
+        """Begin or go on with a run, then have its reports graded where a rubric says by what.
+
+        Raises StorexError REQUEST_INVALID, SCENARIO_NOT_FOUND or RUN_NOT_FOUND.
+        """
+        rubric = self._rubric(request.rubric)
         parallel = _within("parallel", request.parallel, MOST_PARALLEL) or PARALLEL
         seen = {scenario.scenario_id: scenario for scenario in (await self.scenarios(evaluator)).scenarios}
         if request.run_id:
@@ -61,12 +81,26 @@ class Judging:
                 raise _invalid("run_id", "a run goes on with what it began with; give only the run id")
             run = await self.store.run(request.run_id, evaluator.owner)
         else:
-            run = await self._begin(request, seen, evaluator)
+            run = await self._begin(request, rubric, seen, evaluator)
         yield RunCandidateResponse(run=_head(run))
         async with aclosing(carry_on(run, seen, evaluator.reach, self.store, parallel)) as outcomes:
             async for outcome in outcomes:
                 run.done += outcome.status == OUTCOME_STATUS_SCORED
                 yield RunCandidateResponse(run=_head(run), outcome=_told(outcome))
+        rubric = rubric or self._rubric(run.rubric)
+        if rubric is None:
+            return
+        order = GradingOrder(self.grader, rubric, Who(evaluator.owner, evaluator.teams, run.run_id), self.store)
+        run = await self.store.run(run.run_id, evaluator.owner)
+        async with aclosing(grade_on(run, seen, order, parallel)) as outcomes:
+            async for outcome in outcomes:
+                yield RunCandidateResponse(run=_head(run), outcome=_told(outcome))
+
+    def _rubric(self, reference: str) -> Rubric | None:
+        if not reference:
+            return None
+        self.grader.check()
+        return load_rubric(reference)
 
     async def get(self, run_id: str, evaluator: Evaluator) -> Run:
         """A run with the outcomes of scenarios that may be seen now. Raises StorexError RUN_NOT_FOUND."""
@@ -77,11 +111,17 @@ class Judging:
         run.outcomes.extend(shown)
         return run
 
-    async def compare(self, baseline: str, candidate: str, evaluator: Evaluator) -> Comparison:
-        """Two runs side by side. Raises StorexError RUN_NOT_FOUND."""
-        return compare(await self.get(baseline, evaluator), await self.get(candidate, evaluator))
+    async def compare(self, request: CompareRunsRequest, evaluator: Evaluator) -> Comparison:
+        """Two runs side by side. Raises StorexError RUN_NOT_FOUND, for a run that only labels name too."""
+        names = (request.baseline_run_id, request.candidate_run_id, *(label.run_id for label in request.labels))
+        runs = {run_id: await self.get(run_id, evaluator) for run_id in dict.fromkeys(names)}
+        baseline, candidate = runs[request.baseline_run_id], runs[request.candidate_run_id]
+        trust = trust_in(Sides(baseline, candidate), request.labels, runs, self.settings)
+        return compare(baseline, candidate, trust)
 
-    async def _begin(self, request: RunCandidateRequest, seen: dict[str, Scenario], evaluator: Evaluator) -> Run:
+    async def _begin(
+        self, request: RunCandidateRequest, rubric: Rubric | None, seen: dict[str, Scenario], evaluator: Evaluator
+    ) -> Run:
         wanted = list(dict.fromkeys(request.scenario_ids)) or sorted(seen)
         if any(scenario_id not in seen for scenario_id in wanted) or not wanted:
             raise StorexError(Reason.SCENARIO_NOT_FOUND)
@@ -92,6 +132,7 @@ class Judging:
             scenario_ids=wanted,
             repeats=repeats,
             planned=len(wanted) * repeats,
+            rubric=rubric.reference if rubric is not None else "",
         )
         run.created_at.FromNanoseconds(int(self.clock.now() * 1e9))
         await self.store.begin(run, evaluator.owner)

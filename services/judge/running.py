@@ -1,18 +1,34 @@
-"""Goes through what a run still lacks, several at a time; each outcome is on the disk before it is told."""
+"""Goes through what a run still lacks, several at a time; each outcome and grading is on the disk before it is told."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
 
+from libs.llm.ledger import Who
+from services.judge.grading.grader import Grader
+from services.judge.grading.rubric import Rubric
+from services.judge.parallel import as_they_come
 from services.judge.reach import Reach
 from services.judge.replay import replay
 from services.judge.store import JudgeStore
+from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED, Grading
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run
 from storex.judge.v1.scenario_pb2 import Scenario
 
 Unit = tuple[str, int]
 """A scenario's id and a repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class GradingOrder:
+    """By whom and by what reports are graded, on whose budget, and where that is kept."""
+
+    grader: Grader
+    rubric: Rubric
+    who: Who
+    store: JudgeStore
 
 
 def missing(run: Run) -> Iterator[Unit]:
@@ -33,29 +49,45 @@ async def carry_on(
 
     `scenarios` are those of the run that whoever evaluates may see now; the others stay missing.
     """
-    waiting = iter([unit for unit in missing(run) if unit[0] in scenarios])
-    finished: asyncio.Queue[Outcome | None] = asyncio.Queue()
 
-    async def work() -> None:
-        try:
-            for scenario_id, repeat in waiting:
-                outcome = await replay(scenarios[scenario_id], run.candidate, repeat, reach)
-                await store.keep(run.run_id, outcome)
-                await finished.put(outcome)
-        finally:
-            finished.put_nowait(None)
+    async def one(unit: Unit) -> Outcome:
+        scenario_id, repeat = unit
+        outcome = await replay(scenarios[scenario_id], run.candidate, repeat, reach)
+        await store.keep(run.run_id, outcome)
+        return outcome
 
-    workers = [asyncio.create_task(work()) for _ in range(parallel)]
-    try:
-        working = parallel
-        while working:
-            outcome = await finished.get()
-            if outcome is None:
-                working -= 1
-            else:
-                yield outcome
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+    units = [unit for unit in missing(run) if unit[0] in scenarios]
+    async with aclosing(as_they_come(units, one, parallel)) as outcomes:
+        async for outcome in outcomes:
+            yield outcome
+
+
+async def grade_on(
+    run: Run, scenarios: Mapping[str, Scenario], grading: GradingOrder, parallel: int
+) -> AsyncGenerator[Outcome, None]:
+    """The outcomes of the run with what a judging model says of their reports, as it comes.
+
+    Those that this rubric has graded already are left out; failures of the judging model are tried again.
+    """
+
+    async def one(outcome: Outcome) -> Outcome:
+        found = await grading.grader.grade(scenarios[outcome.scenario_id], outcome.report, grading.rubric, grading.who)
+        await grading.store.keep_grading(run.run_id, outcome, found)
+        outcome.grading.CopyFrom(found)
+        return outcome
+
+    waiting = [
+        outcome
+        for outcome in run.outcomes
+        if outcome.status == OUTCOME_STATUS_SCORED
+        and outcome.scenario_id in scenarios
+        and not is_graded(outcome.grading, grading.rubric.reference)
+    ]
+    async with aclosing(as_they_come(waiting, one, parallel)) as outcomes:
+        async for outcome in outcomes:
+            yield outcome
+
+
+def is_graded(grading: Grading, rubric: str) -> bool:
+    """Whether a rubric's questions have been answered."""
+    return grading.status == GRADING_STATUS_GRADED and grading.rubric == rubric

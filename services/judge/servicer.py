@@ -61,14 +61,14 @@ class JudgeServicer(JudgeServiceServicer):
         self, request: judge_pb2.CompareRunsRequest, _context: object
     ) -> judge_pb2.CompareRunsResponse:
         """Two runs side by side."""
-        found = await self._judging.compare(request.baseline_run_id, request.candidate_run_id, self._evaluator())
-        return judge_pb2.CompareRunsResponse(comparison=found)
+        return judge_pb2.CompareRunsResponse(comparison=await self._judging.compare(request, self._evaluator()))
 
     def _evaluator(self) -> Evaluator:
         call = current_call()
         if call is None or call.caller is None:
             raise StorexError(Reason.TOKEN_MISSING)
-        return Evaluator(call.caller.user.subject, self._reach_for(call))
+        user = call.caller.user
+        return Evaluator(user.subject, self._reach_for(call), tuple(sorted(user.teams)))
 
 
 def _without_truth(scenario: Scenario) -> Scenario:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from libs.core.errors import Reason, StorexError
+from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED, Grading
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run
 from storex.judge.v1.scenario_pb2 import Scenario
 
@@ -24,6 +25,12 @@ _MIGRATIONS = (
     CREATE TABLE outcomes (
         run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, scenario_id TEXT NOT NULL, repeat INTEGER NOT NULL,
         scored INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, scenario_id, repeat));
+    """,
+    """
+    CREATE TABLE gradings (
+        run_id TEXT NOT NULL, scenario_id TEXT NOT NULL, repeat INTEGER NOT NULL, rubric TEXT NOT NULL,
+        graded INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, scenario_id, repeat),
+        FOREIGN KEY (run_id, scenario_id, repeat) REFERENCES outcomes ON DELETE CASCADE);
     """,
 )
 
@@ -64,10 +71,13 @@ class JudgeStore:
         row = await self._run(lambda db: db.execute(query, (run_id, owner)).fetchone())
         if row is None:
             raise StorexError(Reason.RUN_NOT_FOUND)
-        query = "SELECT body FROM outcomes WHERE run_id = ? ORDER BY scenario_id, repeat"
-        bodies = await self._run(lambda db: db.execute(query, (run_id,)).fetchall())
+        query = (
+            "SELECT outcomes.body, gradings.body FROM outcomes LEFT JOIN gradings USING (run_id, scenario_id, repeat) "
+            "WHERE run_id = ? ORDER BY scenario_id, repeat"
+        )
+        rows = await self._run(lambda db: db.execute(query, (run_id,)).fetchall())
         run = Run.FromString(row[0])
-        run.outcomes.extend(Outcome.FromString(body) for (body,) in bodies)
+        run.outcomes.extend(_with_grading(Outcome.FromString(body), grading) for body, grading in rows)
         run.done = sum(outcome.status == OUTCOME_STATUS_SCORED for outcome in run.outcomes)
         return run
 
@@ -90,6 +100,18 @@ class JudgeStore:
         )
         await self._run(lambda db: db.execute(insert, row))
 
+    async def keep_grading(self, run_id: str, outcome: Outcome, grading: Grading) -> None:
+        """Keep what a judging model says of an outcome's report, in the place of a failure or of another rubric's."""
+        graded = grading.status == GRADING_STATUS_GRADED
+        key = (run_id, outcome.scenario_id, outcome.repeat)
+        row = (*key, grading.rubric, graded, grading.SerializeToString())
+        insert = (
+            "INSERT INTO gradings VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+            "SET rubric = excluded.rubric, graded = excluded.graded, body = excluded.body "
+            "WHERE NOT gradings.graded OR (excluded.graded AND gradings.rubric <> excluded.rubric)"
+        )
+        await self._run(lambda db: db.execute(insert, row))
+
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run in the store's thread, in one transaction. Raises StorexError RUNS_UNAVAILABLE when the disk fails."""
 
@@ -101,6 +123,12 @@ class JudgeStore:
                 raise StorexError(Reason.RUNS_UNAVAILABLE, detail=str(error)) from None
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, committed)
+
+
+def _with_grading(outcome: Outcome, grading: bytes | None) -> Outcome:
+    if grading is not None:
+        outcome.grading.ParseFromString(grading)
+    return outcome
 
 
 def _with_done(run: Run, done: int) -> Run:

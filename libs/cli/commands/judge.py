@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from libs.cli.failures import ExitStatus
+from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.judge.files import read_candidate, read_scenarios
 from libs.cli.judge.junit import comparison_junit
+from libs.cli.judge.labels import labels_page, read_labels
 from libs.cli.judge.markdown import comparison_markdown
 from libs.cli.judge.runs import run_to_the_end
 from libs.cli.judge.tables import comparison_view, run_view, runs_view, scenarios_view
@@ -29,6 +30,9 @@ RepeatsOption = Annotated[
     int, typer.Option("--repeats", min=1, max=50, help="How often each; answers that vary need 3 or more.")
 ]
 ParallelOption = Annotated[int, typer.Option("--parallel", min=1, max=16, help="How many replays at a time.")]
+RubricOption = Annotated[
+    str, typer.Option("--rubric", metavar="NAME", help="Have a judging model grade the reports by it, e.g. `standard`.")
+]
 _RUN_ID = re.compile(r"run_[0-9a-f]+")
 
 
@@ -75,6 +79,7 @@ def run(
     only: ScenarioOption = None,
     repeats: RepeatsOption = 1,
     parallel: ParallelOption = 4,
+    rubric: RubricOption = "",
     file: FileOption = None,
     state_dir: StateDirOption = None,
     user: UserOption = "admin",
@@ -82,7 +87,8 @@ def run(
 ) -> None:
     """Replay scenarios through a candidate. What is done is kept: an interrupted run goes on by its id."""
     output = Output(as_json=as_json)
-    done = run_to_the_end(lambda: connect(file, state_dir, user), _request(candidate, only, repeats, parallel), output)
+    request = _request(candidate, only, repeats, parallel, rubric)
+    done = run_to_the_end(lambda: connect(file, state_dir, user), request, output)
     if as_json:
         output.json(proto_json(done))
     else:
@@ -121,6 +127,24 @@ def show(
         output.show(*run_view(found))
 
 
+@app.command("label")
+def label(
+    run_id: Annotated[str, typer.Argument(help="A run that a judging model has graded.")],
+    target: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to put the file.")],
+    file: FileOption = None,
+    state_dir: StateDirOption = None,
+    user: UserOption = "admin",
+) -> None:
+    """Write a file with a run's reports and the rubric's questions, for people to answer; `gate --labels` reads it."""
+    with connect(file, state_dir, user) as client:
+        found = client.call(client.judge.GetRun, judge_pb2.GetRunRequest(run_id=run_id)).run
+    page = labels_page(found)
+    if target.exists():
+        raise CommandError(f"{target} is there already.", "Name another file: answers are not written over.")
+    target.write_text(page, encoding="utf-8")
+    Output(as_json=False).note(f"{target}: answer its questions with yes or no, then give it to `gate --labels`.")
+
+
 @app.command("gate")
 def gate(
     baseline: Annotated[str, typer.Option("--baseline", help="A candidate's YAML file, or the id of a run.")],
@@ -128,6 +152,10 @@ def gate(
     only: ScenarioOption = None,
     repeats: RepeatsOption = 1,
     parallel: ParallelOption = 4,
+    rubric: RubricOption = "",
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="What people say of graded reports; see `storex judge label`.")
+    ] = None,
     markdown: Annotated[Path | None, typer.Option("--markdown", help="Write a summary in Markdown here.")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
     file: FileOption = None,
@@ -137,13 +165,15 @@ def gate(
 ) -> None:
     """Fail if the candidate is worse than the baseline in any family, or if the runs prove nothing."""
     output = Output(as_json=as_json)
+    by_people = read_labels(labels) if labels is not None else []
 
     def client() -> StorexClient:
         return connect(file, state_dir, user)
 
-    sides = [run_to_the_end(client, _request(side, only, repeats, parallel), output) for side in (baseline, candidate)]
+    requests = [_request(side, only, repeats, parallel, rubric) for side in (baseline, candidate)]
+    ids = [run_to_the_end(client, one, output).run_id for one in requests]
     with client() as open_client:
-        request = judge_pb2.CompareRunsRequest(baseline_run_id=sides[0].run_id, candidate_run_id=sides[1].run_id)
+        request = judge_pb2.CompareRunsRequest(baseline_run_id=ids[0], candidate_run_id=ids[1], labels=by_people)
         comparison = open_client.call(open_client.judge.CompareRuns, request).comparison
     _write(comparison, markdown, junit)
     if as_json:
@@ -154,12 +184,17 @@ def gate(
         raise typer.Exit(ExitStatus.FAILED)
 
 
-def _request(side: str, only: list[str] | None, repeats: int, parallel: int) -> judge_pb2.RunCandidateRequest:
+def _request(
+    side: str, only: list[str] | None, repeats: int, parallel: int, rubric: str
+) -> judge_pb2.RunCandidateRequest:
+    request = judge_pb2.RunCandidateRequest(parallel=parallel, rubric=rubric)
     if _RUN_ID.fullmatch(side):
-        return judge_pb2.RunCandidateRequest(run_id=side, parallel=parallel)
-    return judge_pb2.RunCandidateRequest(
-        candidate=read_candidate(Path(side)), scenario_ids=only or [], repeats=repeats, parallel=parallel
-    )
+        request.run_id = side
+        return request
+    request.candidate.CopyFrom(read_candidate(Path(side)))
+    request.scenario_ids.extend(only or [])
+    request.repeats = repeats
+    return request
 
 
 def _write(comparison: Comparison, markdown: Path | None, junit: Path | None) -> None:

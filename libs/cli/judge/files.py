@@ -18,7 +18,7 @@ M = TypeVar("M", bound=Message)
 
 def read_candidate(path: Path) -> Candidate:
     """A candidate; without a name it bears the file's. Raises CommandError."""
-    candidate = _parsed(path, _yaml(path), Candidate())
+    candidate = _parsed(path, read_yaml(path), Candidate())
     candidate.name = candidate.name or path.stem
     return candidate
 
@@ -30,13 +30,14 @@ def read_scenarios(path: Path) -> list[Scenario]:
         raise CommandError(f"There is no YAML file in {path}.", "Name a file, or a folder with some.", ExitStatus.USAGE)
     scenarios = []
     for file in files:
-        content = _yaml(file)
+        content = read_yaml(file)
         entries = content if isinstance(content, list) else [content]
         scenarios += [_parsed(file, entry, Scenario()) for entry in entries]
     return scenarios
 
 
-def _yaml(path: Path) -> object:
+def read_yaml(path: Path) -> object:
+    """What stands in a file. Raises CommandError."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from xml.etree import ElementTree
 
+from libs.cli.judge.tables import agreement_of
 from libs.cli.safe_text import visible
 from storex.judge.v1.comparison_pb2 import Comparison, Difference
 
@@ -22,8 +23,26 @@ def comparison_junit(comparison: Comparison) -> bytes:
         suite = _suite(root, family, tests=len(cases), failures=sum(one.regression for one in cases))
         for one in cases:
             _case(suite, family, one.scorer, _failure(one, comparison))
+    if comparison.agreements:
+        _agreements(root, comparison)
     document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return document
+
+
+def _agreements(root: ElementTree.Element, comparison: Comparison) -> None:
+    """A case a judged score: passed where it gates, skipped where it is told only."""
+    name = "judging model"
+    suite = _suite(root, name, tests=len(comparison.agreements), failures=0)
+    suite.set("skipped", str(sum(not one.gates for one in comparison.agreements)))
+    for one in comparison.agreements:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=name, name=f"{visible(one.scorer)} agrees with people"
+        )
+        if not one.gates:
+            ElementTree.SubElement(case, "skipped", message=visible(agreement_of(one)))
+        ElementTree.SubElement(case, "system-out").text = visible(agreement_of(one))
+    if comparison.notes:
+        ElementTree.SubElement(suite, "system-out").text = visible("\n".join(comparison.notes), newlines=True)
 
 
 def _is_of(problem: str, differences: list[Difference]) -> bool:

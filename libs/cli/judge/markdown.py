@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from libs.cli.judge.tables import COLUMNS, rows_of
+from libs.cli.judge.tables import COLUMNS, agreement_lines, rows_of
 from libs.cli.safe_text import markdown, markdown_code, visible
 from storex.judge.v1.comparison_pb2 import Comparison, WorseScenario
 
@@ -19,8 +19,7 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     yield f"## {verdict}: {markdown(comparison.candidate_name)} against {markdown(comparison.baseline_name)}"
     yield ""
     yield from (f"- {markdown(problem)}" for problem in comparison.problems)
-    if comparison.HasField("kappa"):
-        yield f"- Agreement of the judging model with people (Cohen's kappa): {comparison.kappa:.2f}"
+    yield from (f"- {markdown(line)}" for line in agreement_lines(comparison))
     yield ""
     yield f"| {' | '.join(COLUMNS)} |"
     yield f"|{'---|' * len(COLUMNS)}"

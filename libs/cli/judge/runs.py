@@ -7,6 +7,7 @@ from collections.abc import Callable
 from libs.cli.failures import CommandError
 from libs.cli.output import Output
 from libs.client import CallError, StorexClient
+from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, GetRunRequest, Outcome, Run, RunCandidateRequest
 
 LONGEST_CALL_SECONDS = 24 * 3600.0
@@ -30,24 +31,38 @@ def _follow(client: StorexClient, request: RunCandidateRequest, output: Output) 
     """Call once; from the first answer on, the request goes on with that run."""
     for message in client.stream(client.judge.RunCandidate, request, seconds=LONGEST_CALL_SECONDS):
         if not request.run_id or request.HasField("candidate"):
-            parallel = request.parallel
+            parallel, rubric = request.parallel, request.rubric
             request.Clear()
-            request.run_id, request.parallel = message.run.run_id, parallel
+            request.run_id, request.parallel, request.rubric = message.run.run_id, parallel, rubric
             output.note(f"{message.run.run_id}: {message.run.planned} replays of {message.run.candidate.name}")
-        if message.HasField("outcome"):
+        if message.outcome.HasField("grading"):
+            output.note(_graded(message.outcome))
+        elif message.HasField("outcome"):
             output.note(f"{message.run.done}/{message.run.planned} {_line(message.outcome)}")
     if not request.run_id:
         raise CommandError("The judge ended without beginning a run.", "Try again.")
 
 
 def _line(outcome: Outcome) -> str:
-    name = f"{outcome.scenario_id} #{outcome.repeat}" if outcome.repeat else outcome.scenario_id
+    name = _name(outcome)
     if outcome.status != OUTCOME_STATUS_SCORED:
         return f"{name}: harness error: {outcome.problem}"
     exact = next((score for score in outcome.scores if score.scorer == "cause_set"), None)
     if exact is None or exact.value == 1:
         return f"{name}: right"
     return f"{name}: {exact.reason}"
+
+
+def _name(outcome: Outcome) -> str:
+    return f"{outcome.scenario_id} #{outcome.repeat}" if outcome.repeat else outcome.scenario_id
+
+
+def _graded(outcome: Outcome) -> str:
+    name = _name(outcome)
+    if outcome.grading.status != GRADING_STATUS_GRADED:
+        return f"{name}: not graded: {outcome.grading.problem}"
+    against = [answer.question_id for answer in outcome.grading.answers if not answer.favourable]
+    return f"{name}: graded: {', '.join(against) if against else 'nothing against it'}"
 
 
 def _copy(request: RunCandidateRequest) -> RunCandidateRequest:

@@ -11,6 +11,7 @@ from rich.text import Text
 from libs.cli.output import RowsView, table_of
 from libs.cli.safe_text import plain
 from storex.judge.v1.comparison_pb2 import Comparison, Difference
+from storex.judge.v1.grading_pb2 import Agreement
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run
 from storex.judge.v1.scenario_pb2 import Scenario
 
@@ -44,8 +45,8 @@ def comparison_view(comparison: Comparison) -> Iterator[RenderableType]:
     yield Text.assemble((f"{'PASSED' if passed else 'FAILED'}  ", "bold green" if passed else "bold red"), plain(names))
     for problem in comparison.problems:
         yield plain(f"  {problem}")
-    if comparison.HasField("kappa"):
-        yield plain(f"  Agreement of the judging model with people (Cohen's kappa): {comparison.kappa:.2f}")
+    for line in agreement_lines(comparison):
+        yield plain(f"  {line}")
     yield Text("")
     yield table_of(COLUMNS, rows_of(comparison), {"regression": "red"})
     for worse in comparison.worse[:MOST_WORSE]:
@@ -58,12 +59,32 @@ def comparison_view(comparison: Comparison) -> Iterator[RenderableType]:
         yield plain(f"and {len(comparison.worse) - MOST_WORSE} more: --markdown FILE has them all")
 
 
+def agreement_lines(comparison: Comparison) -> Iterator[str]:
+    """What is known of the judging model, and what is worth knowing beside."""
+    for one in comparison.agreements:
+        yield f"{one.scorer}: {agreement_of(one)}"
+    if comparison.HasField("kappa"):
+        yield f"Agreement of the judging model with people over all questions (Cohen's kappa): {comparison.kappa:.2f}"
+    yield from comparison.notes
+
+
+def agreement_of(one: Agreement) -> str:
+    """How far the judging model agrees with people, and what follows."""
+    measured = f"Cohen's kappa {one.kappa:.2f} over {one.labels} labels" if one.HasField("kappa") else "no kappa"
+    return f"{measured}; told only, for {one.reason}" if one.reason else f"{measured}; it gates"
+
+
 def run_view(run: Run) -> Iterator[RenderableType]:
     """A run with its outcomes, one a line."""
     yield runs_view([run])
     yield Text("")
     columns = ("scenario", "family", "repeat", "exact", "entities", "tool calls", "why not")
     yield RowsView(columns, [_outcome_row(outcome) for outcome in run.outcomes])
+    graded = [outcome for outcome in run.outcomes if outcome.HasField("grading")]
+    if graded:
+        yield Text("")
+        rows = [row for outcome in graded for row in _grading_rows(outcome)]
+        yield RowsView(("scenario", "repeat", "question", "answer", "why", "quote"), rows)
 
 
 def runs_view(runs: Sequence[Run]) -> RenderableType:
@@ -84,6 +105,15 @@ def scenarios_view(scenarios: Sequence[Scenario]) -> RenderableType:
     """Scenarios, one a line."""
     rows = [(one.scenario_id, one.family, one.world, " / ".join(one.questions)) for one in scenarios]
     return RowsView(("scenario", "family", "world", "questions"), rows)
+
+
+def _grading_rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:
+    head, grading = (outcome.scenario_id, str(outcome.repeat)), outcome.grading
+    if grading.problem:
+        yield (*head, f"not graded by {grading.model or 'anybody'}", "", grading.problem, "")
+    for answer in grading.answers:
+        mark = "" if answer.favourable else " (against it)"
+        yield (*head, answer.question_id, f"{'yes' if answer.yes else 'no'}{mark}", answer.reason, answer.quote)
 
 
 def _outcome_row(outcome: Outcome) -> tuple[str, ...]:

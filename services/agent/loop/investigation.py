@@ -22,6 +22,7 @@ from services.agent.loop.limits import Budget
 from services.agent.reasoners.second_opinion import reconcile
 from services.agent.records import DENIED
 from services.agent.report.draft import Draft
+from services.agent.report.principals import principals_in
 from services.agent.report.writing import Circumstances, write_report
 from storex.agent.v1 import agent_pb2, report_pb2
 
@@ -73,6 +74,7 @@ class Investigation:
                 window_seconds=self.inquiry.window_seconds,
             ),
         )
+        report.principals.extend(principals_in(report, self.inquiry.records))
         await self._hypotheses.settle(report)
         report.usage.CopyFrom(self._usage())
         return report

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from services.judge.comparison.agreement import NO_GRADINGS, Trust
 from services.judge.comparison.noise import Pair, difference
 from services.judge.comparison.soundness import LEAST_REPEATS, Sides, unsound
+from services.judge.grading.measures import judged_scores
 from services.judge.scorers.registry import SCORERS
-from services.judge.scorers.score import Better, Scorer
+from services.judge.scorers.score import Better, Measure
 from storex.judge.v1.comparison_pb2 import Comparison, Difference, WorseScenario
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run
 
@@ -19,14 +21,18 @@ Values = Mapping[tuple[str, str], tuple[float, ...]]
 """The values by scenario and scorer, one a repeat."""
 
 
-def compare(baseline: Run, candidate: Run) -> Comparison:
-    """The two runs side by side. Harness errors are left out of every figure and keep the gate shut by themselves."""
-    problems = unsound(Sides(baseline, candidate))
+def compare(baseline: Run, candidate: Run, trust: Trust = NO_GRADINGS) -> Comparison:
+    """The two runs side by side. Harness errors are left out of every figure and keep the gate shut by themselves.
+
+    `trust` says what a judging model's scores count for.
+    """
+    problems = [*unsound(Sides(baseline, candidate)), *trust.problems]
+    measures = (*SCORERS.values(), *trust.measures)
     families = {outcome.scenario_id: outcome.family for run in (baseline, candidate) for outcome in run.outcomes}
     before, after = _values(baseline.outcomes), _values(candidate.outcomes)
-    differences = list(_differences(families, before, after))
+    differences = list(_differences(measures, families, before, after))
     problems += [_told(found) for found in differences if found.regression and found.gates and found.family != ALL]
-    if _varies(before, after) and min(baseline.repeats, candidate.repeats) < LEAST_REPEATS:
+    if _varies(measures, before, after) and min(baseline.repeats, candidate.repeats) < LEAST_REPEATS:
         problems.append(
             f"Answers differ from one repeat to the next, and there are fewer than {LEAST_REPEATS} repeats to tell a "
             f"change from chance. Run both with at least {LEAST_REPEATS}."
@@ -35,9 +41,12 @@ def compare(baseline: Run, candidate: Run) -> Comparison:
         passed=not problems,
         problems=problems,
         differences=sorted(differences, key=lambda found: (not (found.regression and found.gates), found.family)),
-        worse=_worse(baseline, candidate, families, before, after),
+        worse=_worse(Sides(baseline, candidate), measures, families, before, after),
         baseline_name=baseline.candidate.name,
         candidate_name=candidate.candidate.name,
+        kappa=trust.kappa,
+        agreements=trust.agreements,
+        notes=trust.notes,
     )
 
 
@@ -45,14 +54,16 @@ def _values(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], tuple[float, .
     values: dict[tuple[str, str], tuple[float, ...]] = {}
     for outcome in sorted(outcomes, key=lambda outcome: (outcome.scenario_id, outcome.repeat)):
         if outcome.status == OUTCOME_STATUS_SCORED:
-            for score in outcome.scores:
+            for score in (*outcome.scores, *judged_scores(outcome.grading)):
                 key = (outcome.scenario_id, score.scorer)
                 values[key] = (*values.get(key, ()), score.value)
     return values
 
 
-def _differences(families: Mapping[str, str], before: Values, after: Values) -> Iterable[Difference]:
-    for scorer in SCORERS.values():
+def _differences(
+    measures: Sequence[Measure], families: Mapping[str, str], before: Values, after: Values
+) -> Iterable[Difference]:
+    for scorer in measures:
         for family in sorted({ALL, *families.values()}):
             pairs = [
                 Pair(before[scenario, scorer.name], after[scenario, scorer.name])
@@ -63,7 +74,7 @@ def _differences(families: Mapping[str, str], before: Values, after: Values) -> 
                 yield _difference(family, scorer, pairs)
 
 
-def _difference(family: str, scorer: Scorer, pairs: Sequence[Pair]) -> Difference:
+def _difference(family: str, scorer: Measure, pairs: Sequence[Pair]) -> Difference:
     found = difference(pairs)
     worst_case = found.high if scorer.better is Better.HIGHER else -found.low
     return Difference(
@@ -90,32 +101,32 @@ def _told(found: Difference) -> str:
     )
 
 
-def _varies(before: Values, after: Values) -> bool:
-    gating = {scorer.name for scorer in SCORERS.values() if scorer.gates}
+def _varies(measures: Sequence[Measure], before: Values, after: Values) -> bool:
+    gating = {scorer.name for scorer in measures if scorer.gates}
     return any(len(set(values)) > 1 for side in (before, after) for (_, name), values in side.items() if name in gating)
 
 
 def _worse(
-    baseline: Run, candidate: Run, families: Mapping[str, str], before: Values, after: Values
+    sides: Sides, measures: Sequence[Measure], families: Mapping[str, str], before: Values, after: Values
 ) -> list[WorseScenario]:
     """The scenarios in which a gating score fell, with both transcripts of the first repeat."""
     worse = []
     for scenario, family in sorted(families.items()):
-        fallen = [name for name, scorer in SCORERS.items() if scorer.gates and _fell(scenario, scorer, before, after)]
+        fallen = [one.name for one in measures if one.gates and _fell(scenario, one, before, after)]
         if fallen:
             worse.append(
                 WorseScenario(
                     scenario_id=scenario,
                     family=family,
-                    reasons=_reasons(candidate, scenario, fallen),
-                    baseline_transcript=_transcript(baseline, scenario),
-                    candidate_transcript=_transcript(candidate, scenario),
+                    reasons=_reasons(sides.candidate, scenario, fallen),
+                    baseline_transcript=_transcript(sides.baseline, scenario),
+                    candidate_transcript=_transcript(sides.candidate, scenario),
                 )
             )
     return worse
 
 
-def _fell(scenario: str, scorer: Scorer, before: Values, after: Values) -> bool:
+def _fell(scenario: str, scorer: Measure, before: Values, after: Values) -> bool:
     was, is_ = before.get((scenario, scorer.name)), after.get((scenario, scorer.name))
     return bool(was and is_) and (_mean(is_ or ()) - _mean(was or ())) * scorer.better.value < -_SLACK
 
@@ -125,7 +136,7 @@ def _reasons(run: Run, scenario: str, fallen: Sequence[str]) -> list[str]:
         f"{score.scorer}: {score.reason}": None
         for outcome in run.outcomes
         if outcome.scenario_id == scenario
-        for score in outcome.scores
+        for score in (*outcome.scores, *judged_scores(outcome.grading))
         if score.scorer in fallen and score.reason
     }
     return list(told) or [f"{name} fell" for name in fallen]

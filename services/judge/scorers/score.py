@@ -26,17 +26,22 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Scorer:
-    """A measure of a report against the truth.
-
-    `score` returns None where there is nothing to measure: a healthy world has no entities. `gates` says whether a fall
-    keeps a candidate out; what is told only does not.
-    """
+class Measure:
+    """What comparisons know of a scorer. `gates` says whether a fall keeps a candidate out, or is told only."""
 
     name: str
     unit: str
     better: Better
     gates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer(Measure):
+    """A measure of a report against the truth.
+
+    `score` returns None where there is nothing to measure: a healthy world has no entities.
+    """
+
     score: Callable[[Truth, Report], Scored | None] = field(repr=False)
 
 

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.judge.comparison.agreement import kappa
 from services.judge.comparison.compare import compare
 from services.judge.comparison.noise import Pair, difference
 from tests.unit.judge.reports import run
@@ -99,13 +98,3 @@ def test_the_interval_holds_the_mean_and_has_no_width_without_variation(pairs: l
 def test_nothing_to_compare_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing to compare"):
         difference([])
-
-
-def test_kappa_as_in_textbooks() -> None:
-    both_yes, both_no, first, second = (True, True), (False, False), (True, False), (False, True)
-    assert kappa([both_yes] * 20 + [both_no] * 15 + [first] * 5 + [second] * 10) == pytest.approx(0.4)
-    assert kappa([both_yes, both_no]) == 1
-    assert kappa([first, second]) == -1
-    assert kappa([both_yes, both_yes]) == 1
-    with pytest.raises(ValueError, match="no labels"):
-        kappa([])

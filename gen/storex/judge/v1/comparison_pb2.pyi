@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from storex.judge.v1 import grading_pb2 as _grading_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -129,6 +130,8 @@ class Comparison(_message.Message):
     BASELINE_NAME_FIELD_NUMBER: _builtins.int
     CANDIDATE_NAME_FIELD_NUMBER: _builtins.int
     KAPPA_FIELD_NUMBER: _builtins.int
+    AGREEMENTS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     passed: _builtins.bool
     """Whether nothing stands against the candidate."""
     baseline_name: _builtins.str
@@ -136,7 +139,9 @@ class Comparison(_message.Message):
     candidate_name: _builtins.str
     """What people call the candidate."""
     kappa: _builtins.float
-    """Agreement of the judging model with human labels, Cohen's kappa from -1 to 1; unset without labels."""
+    """Agreement of the judging model with human labels over all questions, Cohen's kappa from -1 to 1; unset without
+    labels.
+    """
     @_builtins.property
     def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What stands against it, in sentences, each with what to do where something can be done."""
@@ -149,6 +154,14 @@ class Comparison(_message.Message):
     def worse(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorseScenario]:
         """The scenarios that got worse."""
 
+    @_builtins.property
+    def agreements(self) -> _containers.RepeatedCompositeFieldContainer[_grading_pb2.Agreement]:
+        """The same for each of the judging model's scorers, with what follows from it; empty where no report was graded."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is worth knowing and stands against nobody, in sentences."""
+
     def __init__(
         self,
         *,
@@ -159,10 +172,12 @@ class Comparison(_message.Message):
         baseline_name: _builtins.str = ...,
         candidate_name: _builtins.str = ...,
         kappa: _builtins.float | None = ...,
+        agreements: _abc.Iterable[_grading_pb2.Agreement] | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_kappa", b"_kappa", "kappa", b"kappa"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_kappa", b"_kappa", "baseline_name", b"baseline_name", "candidate_name", b"candidate_name", "differences", b"differences", "kappa", b"kappa", "passed", b"passed", "problems", b"problems", "worse", b"worse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_kappa", b"_kappa", "agreements", b"agreements", "baseline_name", b"baseline_name", "candidate_name", b"candidate_name", "differences", b"differences", "kappa", b"kappa", "notes", b"notes", "passed", b"passed", "problems", b"problems", "worse", b"worse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__kappa: _TypeAlias = _typing.Literal["kappa"]  # noqa: Y015
     _WhichOneofArgType__kappa: _TypeAlias = _typing.Literal["_kappa", b"_kappa"]  # noqa: Y015

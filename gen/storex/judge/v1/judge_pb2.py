@@ -27,10 +27,11 @@ from storex.agent.v1 import candidate_pb2 as storex_dot_agent_dot_v1_dot_candida
 from storex.agent.v1 import report_pb2 as storex_dot_agent_dot_v1_dot_report__pb2
 from storex.common.v1 import options_pb2 as storex_dot_common_dot_v1_dot_options__pb2
 from storex.judge.v1 import comparison_pb2 as storex_dot_judge_dot_v1_dot_comparison__pb2
+from storex.judge.v1 import grading_pb2 as storex_dot_judge_dot_v1_dot_grading__pb2
 from storex.judge.v1 import scenario_pb2 as storex_dot_judge_dot_v1_dot_scenario__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bstorex/judge/v1/judge.proto\x12\x0fstorex.judge.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fstorex/agent/v1/candidate.proto\x1a\x1cstorex/agent/v1/report.proto\x1a\x1estorex/common/v1/options.proto\x1a storex/judge/v1/comparison.proto\x1a\x1estorex/judge/v1/scenario.proto\"G\n\x12PutScenarioRequest\x12\x31\n\x08scenario\x18\x01 \x01(\x0b\x32\x19.storex.judge.v1.ScenarioB\x04\xc8\xf3\x18\x01\"H\n\x13PutScenarioResponse\x12\x31\n\x08scenario\x18\x01 \x01(\x0b\x32\x19.storex.judge.v1.ScenarioB\x04\xc8\xf3\x18\x01\"I\n\x14ListScenariosRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\x89\x01\n\x15ListScenariosResponse\x12\x32\n\tscenarios\x18\x01 \x03(\x0b\x32\x19.storex.judge.v1.ScenarioB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fundecided_count\x18\x03 \x01(\x05\x42\x04\xc8\xf3\x18\x01\"H\n\x05Score\x12\x14\n\x06scorer\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05value\x18\x02 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x03\"\xca\x02\n\x07Outcome\x12\x19\n\x0bscenario_id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x66\x61mily\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06repeat\x18\x03 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x34\n\x06status\x18\x04 \x01(\x0e\x32\x1e.storex.judge.v1.OutcomeStatusB\x04\xc8\xf3\x18\x01\x12,\n\x06scores\x18\x05 \x03(\x0b\x32\x16.storex.judge.v1.ScoreB\x04\xc8\xf3\x18\x01\x12-\n\x06report\x18\x06 \x01(\x0b\x32\x17.storex.agent.v1.ReportB\x04\xc8\xf3\x18\x01\x12\x15\n\x07problem\x18\x07 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cnot_captured\x18\x08 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\ntool_calls\x18\t \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\ntranscript\x18\n \x03(\tB\x04\xc8\xf3\x18\x03\"\x96\x02\n\x03Run\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x33\n\tcandidate\x18\x02 \x01(\x0b\x32\x1a.storex.agent.v1.CandidateB\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cscenario_ids\x18\x03 \x03(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07repeats\x18\x04 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x34\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x12\n\x04\x64one\x18\x06 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x15\n\x07planned\x18\x07 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x30\n\x08outcomes\x18\x08 \x03(\x0b\x32\x18.storex.judge.v1.OutcomeB\x04\xc8\xf3\x18\x01\"\xab\x01\n\x13RunCandidateRequest\x12\x33\n\tcandidate\x18\x01 \x01(\x0b\x32\x1a.storex.agent.v1.CandidateB\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cscenario_ids\x18\x02 \x03(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07repeats\x18\x03 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x16\n\x08parallel\x18\x04 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x14\n\x06run_id\x18\x05 \x01(\tB\x04\xc8\xf3\x18\x01\"p\n\x14RunCandidateResponse\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x14.storex.judge.v1.RunB\x04\xc8\xf3\x18\x01\x12/\n\x07outcome\x18\x02 \x01(\x0b\x32\x18.storex.judge.v1.OutcomeB\x04\xc8\xf3\x18\x01\"%\n\rGetRunRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"9\n\x0eGetRunResponse\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x14.storex.judge.v1.RunB\x04\xc8\xf3\x18\x01\"D\n\x0fListRunsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"[\n\x10ListRunsResponse\x12(\n\x04runs\x18\x01 \x03(\x0b\x32\x14.storex.judge.v1.RunB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"S\n\x12\x43ompareRunsRequest\x12\x1d\n\x0f\x62\x61seline_run_id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1e\n\x10\x63\x61ndidate_run_id\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"L\n\x13\x43ompareRunsResponse\x12\x35\n\ncomparison\x18\x01 \x01(\x0b\x32\x1b.storex.judge.v1.ComparisonB\x04\xc8\xf3\x18\x01*l\n\rOutcomeStatus\x12\x1e\n\x1aOUTCOME_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15OUTCOME_STATUS_SCORED\x10\x01\x12 \n\x1cOUTCOME_STATUS_HARNESS_ERROR\x10\x02\x32\x94\x05\n\x0cJudgeService\x12n\n\x0bPutScenario\x12#.storex.judge.v1.PutScenarioRequest\x1a$.storex.judge.v1.PutScenarioResponse\"\x14\xe2\xf3\x18\x10\n\x0cjudge.author\x10\x04\x12q\n\rListScenarios\x12%.storex.judge.v1.ListScenariosRequest\x1a&.storex.judge.v1.ListScenariosResponse\"\x11\xe2\xf3\x18\r\n\tjudge.run\x10\x04\x12r\n\x0cRunCandidate\x12$.storex.judge.v1.RunCandidateRequest\x1a%.storex.judge.v1.RunCandidateResponse\"\x13\xe2\xf3\x18\x0f\n\tjudge.run\x10\x04\x18\x01\x30\x01\x12\\\n\x06GetRun\x12\x1e.storex.judge.v1.GetRunRequest\x1a\x1f.storex.judge.v1.GetRunResponse\"\x11\xe2\xf3\x18\r\n\tjudge.run\x10\x04\x12\x62\n\x08ListRuns\x12 .storex.judge.v1.ListRunsRequest\x1a!.storex.judge.v1.ListRunsResponse\"\x11\xe2\xf3\x18\r\n\tjudge.run\x10\x04\x12k\n\x0b\x43ompareRuns\x12#.storex.judge.v1.CompareRunsRequest\x1a$.storex.judge.v1.CompareRunsResponse\"\x11\xe2\xf3\x18\r\n\tjudge.run\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bstorex/judge/v1/judge.proto\x12\x0fstorex.judge.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fstorex/agent/v1/candidate.proto\x1a\x1cstorex/agent/v1/report.proto\x1a\x1estorex/common/v1/options.proto\x1a storex/judge/v1/comparison.proto\x1a\x1dstorex/judge/v1/grading.proto\x1a\x1estorex/judge/v1/scenario.proto\"G\n\x12PutScenarioRequest\x12\x31\n\x08scenario\x18\x01 \x01(\x0b\x32\x19.storex.judge.v1.ScenarioB\x04\xc8\xf3\x18\x01\"H\n\x13PutScenarioResponse\x12\x31\n\x08scenario\x18\x01 \x01(\x0b\x32\x19.storex.judge.v1.ScenarioB\x04\xc8\xf3\x18\x01\"I\n\x14ListScenariosRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\x89\x01\n\x15ListScenariosResponse\x12\x32\n\tscenarios\x18\x01 \x03(\x0b\x32\x19.storex.judge.v1.ScenarioB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fundecided_count\x18\x03 \x01(\x05\x42\x04\xc8\xf3\x18\x01\"H\n\x05Score\x12\x14\n\x06scorer\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05value\x18\x02 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x03\"\xfb\x02\n\x07Outcome\x12\x19\n\x0bscenario_id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x66\x61mily\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06repeat\x18\x03 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x34\n\x06status\x18\x04 \x01(\x0e\x32\x1e.storex.judge.v1.OutcomeStatusB\x04\xc8\xf3\x18\x01\x12,\n\x06scores\x18\x05 \x03(\x0b\x32\x16.storex.judge.v1.ScoreB\x04\xc8\xf3\x18\x01\x12-\n\x06report\x18\x06 \x01(\x0b\x32\x17.storex.agent.v1.ReportB\x04\xc8\xf3\x18\x01\x12\x15\n\x07problem\x18\x07 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cnot_captured\x18\x08 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\ntool_calls\x18\t \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\ntranscript\x18\n \x03(\tB\x04\xc8\xf3\x18\x03\x12/\n\x07grading\x18\x0b \x01(\x0b\x32\x18.storex.judge.v1.GradingB\x04\xc8\xf3\x18\x01\"\xac\x02\n\x03Run\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x33\n\tcandidate\x18\x02 \x01(\x0b\x32\x1a.storex.agent.v1.CandidateB\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cscenario_ids\x18\x03 \x03(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07repeats\x18\x04 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x34\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xc8\xf3\x18\x01\x12\x12\n\x04\x64one\x18\x06 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x15\n\x07planned\x18\x07 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x30\n\x08outcomes\x18\x08 \x03(\x0b\x32\x18.storex.judge.v1.OutcomeB\x04\xc8\xf3\x18\x01\x12\x14\n\x06rubric\x18\t \x01(\tB\x04\xc8\xf3\x18\x01\"\xc1\x01\n\x13RunCandidateRequest\x12\x33\n\tcandidate\x18\x01 \x01(\x0b\x32\x1a.storex.agent.v1.CandidateB\x04\xc8\xf3\x18\x01\x12\x1a\n\x0cscenario_ids\x18\x02 \x03(\tB\x04\xc8\xf3\x18\x01\x12\x15\n\x07repeats\x18\x03 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x16\n\x08parallel\x18\x04 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x14\n\x06run_id\x18\x05 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x06rubric\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\"p\n\x14RunCandidateResponse\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x14.storex.judge.v1.RunB\x04\xc8\xf3\x18\x01\x12/\n\x07outcome\x18\x02 \x01(\x0b\x32\x18.storex.judge.v1.OutcomeB\x04\xc8\xf3\x18\x01\"%\n\rGetRunRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"9\n\x0eGetRunResponse\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x14.storex.judge.v1.RunB\x04\xc8\xf3\x18\x01\"D\n\x0fListRunsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xc8\xf3\x18\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"[\n\x10ListRunsResponse\x12(\n\x04runs\x18\x01 \x03(\x0b\x32\x14.storex.judge.v1.RunB\x04\xc8\xf3\x18\x01\x12\x1d\n\x0fnext_page_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\x81\x01\n\x12\x43ompareRunsRequest\x12\x1d\n\x0f\x62\x61seline_run_id\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1e\n\x10\x63\x61ndidate_run_id\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12,\n\x06labels\x18\x03 \x03(\x0b\x32\x16.storex.judge.v1.LabelB\x04\xc8\xf3\x18\x01\"L\n\x13\x43ompareRunsResponse\x12\x35\n\ncomparison\x18\x01 \x01(\x0b\x32\x1b.storex.judge.v1.ComparisonB\x04\xc8\xf3\x18\x01*l\n\rOutcomeStatus\x12\x1e\n\x1aOUTCOME_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15OUTCOME_STATUS_SCORED\x10\x01\x12 \n\x1cOUTCOME_STATUS_HARNESS_ERROR\x10\x02\x32\x94\x05\n\x0cJudgeService\x12n\n\x0bPutScenario\x12#.storex.judge.v1.PutScenarioRequest\x1a$.storex.judge.v1.PutScenarioResponse\"\x14\xe2\xf3\x18\x10\n\x0cjudge.author\x10\x04\x12q\n\rListScenarios\x12%.storex.judge.v1.ListScenariosRequest\x1a&.storex.judge.v1.ListScenariosResponse\"\x11\xe2\xf3\x18\r\n\tjudge.run\x10\x04\x12r\n\x0cRunCandidate\x12$.storex.judge.v1.RunCandidateRequest\x1a%.storex.judge.v1.RunCandidateResponse\"\x13\xe2\xf3\x18\x0f\n\tjudge.run\x10\x04\x18\x01\x30\x01\x12\\\n\x06GetRun\x12\x1e.storex.judge.v1.GetRunRequest\x1a\x1f.storex.judge.v1.GetRunResponse\"\x11\xe2\xf3\x18\r\n\tjudge.run\x10\x04\x12\x62\n\x08ListRuns\x12 .storex.judge.v1.ListRunsRequest\x1a!.storex.judge.v1.ListRunsResponse\"\x11\xe2\xf3\x18\r\n\tjudge.run\x10\x04\x12k\n\x0b\x43ompareRuns\x12#.storex.judge.v1.CompareRunsRequest\x1a$.storex.judge.v1.CompareRunsResponse\"\x11\xe2\xf3\x18\r\n\tjudge.run\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -77,6 +78,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OUTCOME'].fields_by_name['tool_calls']._serialized_options = b'\310\363\030\001'
   _globals['_OUTCOME'].fields_by_name['transcript']._loaded_options = None
   _globals['_OUTCOME'].fields_by_name['transcript']._serialized_options = b'\310\363\030\003'
+  _globals['_OUTCOME'].fields_by_name['grading']._loaded_options = None
+  _globals['_OUTCOME'].fields_by_name['grading']._serialized_options = b'\310\363\030\001'
   _globals['_RUN'].fields_by_name['run_id']._loaded_options = None
   _globals['_RUN'].fields_by_name['run_id']._serialized_options = b'\310\363\030\001'
   _globals['_RUN'].fields_by_name['candidate']._loaded_options = None
@@ -93,6 +96,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUN'].fields_by_name['planned']._serialized_options = b'\310\363\030\001'
   _globals['_RUN'].fields_by_name['outcomes']._loaded_options = None
   _globals['_RUN'].fields_by_name['outcomes']._serialized_options = b'\310\363\030\001'
+  _globals['_RUN'].fields_by_name['rubric']._loaded_options = None
+  _globals['_RUN'].fields_by_name['rubric']._serialized_options = b'\310\363\030\001'
   _globals['_RUNCANDIDATEREQUEST'].fields_by_name['candidate']._loaded_options = None
   _globals['_RUNCANDIDATEREQUEST'].fields_by_name['candidate']._serialized_options = b'\310\363\030\001'
   _globals['_RUNCANDIDATEREQUEST'].fields_by_name['scenario_ids']._loaded_options = None
@@ -103,6 +108,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNCANDIDATEREQUEST'].fields_by_name['parallel']._serialized_options = b'\310\363\030\001'
   _globals['_RUNCANDIDATEREQUEST'].fields_by_name['run_id']._loaded_options = None
   _globals['_RUNCANDIDATEREQUEST'].fields_by_name['run_id']._serialized_options = b'\310\363\030\001'
+  _globals['_RUNCANDIDATEREQUEST'].fields_by_name['rubric']._loaded_options = None
+  _globals['_RUNCANDIDATEREQUEST'].fields_by_name['rubric']._serialized_options = b'\310\363\030\001'
   _globals['_RUNCANDIDATERESPONSE'].fields_by_name['run']._loaded_options = None
   _globals['_RUNCANDIDATERESPONSE'].fields_by_name['run']._serialized_options = b'\310\363\030\001'
   _globals['_RUNCANDIDATERESPONSE'].fields_by_name['outcome']._loaded_options = None
@@ -123,6 +130,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPARERUNSREQUEST'].fields_by_name['baseline_run_id']._serialized_options = b'\310\363\030\001'
   _globals['_COMPARERUNSREQUEST'].fields_by_name['candidate_run_id']._loaded_options = None
   _globals['_COMPARERUNSREQUEST'].fields_by_name['candidate_run_id']._serialized_options = b'\310\363\030\001'
+  _globals['_COMPARERUNSREQUEST'].fields_by_name['labels']._loaded_options = None
+  _globals['_COMPARERUNSREQUEST'].fields_by_name['labels']._serialized_options = b'\310\363\030\001'
   _globals['_COMPARERUNSRESPONSE'].fields_by_name['comparison']._loaded_options = None
   _globals['_COMPARERUNSRESPONSE'].fields_by_name['comparison']._serialized_options = b'\310\363\030\001'
   _globals['_JUDGESERVICE'].methods_by_name['PutScenario']._loaded_options = None
@@ -137,38 +146,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JUDGESERVICE'].methods_by_name['ListRuns']._serialized_options = b'\342\363\030\r\n\tjudge.run\020\004'
   _globals['_JUDGESERVICE'].methods_by_name['CompareRuns']._loaded_options = None
   _globals['_JUDGESERVICE'].methods_by_name['CompareRuns']._serialized_options = b'\342\363\030\r\n\tjudge.run\020\004'
-  _globals['_OUTCOMESTATUS']._serialized_start=2004
-  _globals['_OUTCOMESTATUS']._serialized_end=2112
-  _globals['_PUTSCENARIOREQUEST']._serialized_start=242
-  _globals['_PUTSCENARIOREQUEST']._serialized_end=313
-  _globals['_PUTSCENARIORESPONSE']._serialized_start=315
-  _globals['_PUTSCENARIORESPONSE']._serialized_end=387
-  _globals['_LISTSCENARIOSREQUEST']._serialized_start=389
-  _globals['_LISTSCENARIOSREQUEST']._serialized_end=462
-  _globals['_LISTSCENARIOSRESPONSE']._serialized_start=465
-  _globals['_LISTSCENARIOSRESPONSE']._serialized_end=602
-  _globals['_SCORE']._serialized_start=604
-  _globals['_SCORE']._serialized_end=676
-  _globals['_OUTCOME']._serialized_start=679
-  _globals['_OUTCOME']._serialized_end=1009
-  _globals['_RUN']._serialized_start=1012
-  _globals['_RUN']._serialized_end=1290
-  _globals['_RUNCANDIDATEREQUEST']._serialized_start=1293
-  _globals['_RUNCANDIDATEREQUEST']._serialized_end=1464
-  _globals['_RUNCANDIDATERESPONSE']._serialized_start=1466
-  _globals['_RUNCANDIDATERESPONSE']._serialized_end=1578
-  _globals['_GETRUNREQUEST']._serialized_start=1580
-  _globals['_GETRUNREQUEST']._serialized_end=1617
-  _globals['_GETRUNRESPONSE']._serialized_start=1619
-  _globals['_GETRUNRESPONSE']._serialized_end=1676
-  _globals['_LISTRUNSREQUEST']._serialized_start=1678
-  _globals['_LISTRUNSREQUEST']._serialized_end=1746
-  _globals['_LISTRUNSRESPONSE']._serialized_start=1748
-  _globals['_LISTRUNSRESPONSE']._serialized_end=1839
-  _globals['_COMPARERUNSREQUEST']._serialized_start=1841
-  _globals['_COMPARERUNSREQUEST']._serialized_end=1924
-  _globals['_COMPARERUNSRESPONSE']._serialized_start=1926
-  _globals['_COMPARERUNSRESPONSE']._serialized_end=2002
-  _globals['_JUDGESERVICE']._serialized_start=2115
-  _globals['_JUDGESERVICE']._serialized_end=2775
+  _globals['_OUTCOMESTATUS']._serialized_start=2175
+  _globals['_OUTCOMESTATUS']._serialized_end=2283
+  _globals['_PUTSCENARIOREQUEST']._serialized_start=273
+  _globals['_PUTSCENARIOREQUEST']._serialized_end=344
+  _globals['_PUTSCENARIORESPONSE']._serialized_start=346
+  _globals['_PUTSCENARIORESPONSE']._serialized_end=418
+  _globals['_LISTSCENARIOSREQUEST']._serialized_start=420
+  _globals['_LISTSCENARIOSREQUEST']._serialized_end=493
+  _globals['_LISTSCENARIOSRESPONSE']._serialized_start=496
+  _globals['_LISTSCENARIOSRESPONSE']._serialized_end=633
+  _globals['_SCORE']._serialized_start=635
+  _globals['_SCORE']._serialized_end=707
+  _globals['_OUTCOME']._serialized_start=710
+  _globals['_OUTCOME']._serialized_end=1089
+  _globals['_RUN']._serialized_start=1092
+  _globals['_RUN']._serialized_end=1392
+  _globals['_RUNCANDIDATEREQUEST']._serialized_start=1395
+  _globals['_RUNCANDIDATEREQUEST']._serialized_end=1588
+  _globals['_RUNCANDIDATERESPONSE']._serialized_start=1590
+  _globals['_RUNCANDIDATERESPONSE']._serialized_end=1702
+  _globals['_GETRUNREQUEST']._serialized_start=1704
+  _globals['_GETRUNREQUEST']._serialized_end=1741
+  _globals['_GETRUNRESPONSE']._serialized_start=1743
+  _globals['_GETRUNRESPONSE']._serialized_end=1800
+  _globals['_LISTRUNSREQUEST']._serialized_start=1802
+  _globals['_LISTRUNSREQUEST']._serialized_end=1870
+  _globals['_LISTRUNSRESPONSE']._serialized_start=1872
+  _globals['_LISTRUNSRESPONSE']._serialized_end=1963
+  _globals['_COMPARERUNSREQUEST']._serialized_start=1966
+  _globals['_COMPARERUNSREQUEST']._serialized_end=2095
+  _globals['_COMPARERUNSRESPONSE']._serialized_start=2097
+  _globals['_COMPARERUNSRESPONSE']._serialized_end=2173
+  _globals['_JUDGESERVICE']._serialized_start=2286
+  _globals['_JUDGESERVICE']._serialized_end=2946
 # @@protoc_insertion_point(module_scope)

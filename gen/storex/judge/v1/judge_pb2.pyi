@@ -12,6 +12,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from storex.agent.v1 import candidate_pb2 as _candidate_pb2
 from storex.agent.v1 import report_pb2 as _report_pb2
 from storex.judge.v1 import comparison_pb2 as _comparison_pb2
+from storex.judge.v1 import grading_pb2 as _grading_pb2
 from storex.judge.v1 import scenario_pb2 as _scenario_pb2
 import builtins as _builtins
 import sys
@@ -200,6 +201,7 @@ class Outcome(_message.Message):
     NOT_CAPTURED_FIELD_NUMBER: _builtins.int
     TOOL_CALLS_FIELD_NUMBER: _builtins.int
     TRANSCRIPT_FIELD_NUMBER: _builtins.int
+    GRADING_FIELD_NUMBER: _builtins.int
     scenario_id: _builtins.str
     """The scenario."""
     family: _builtins.str
@@ -226,6 +228,10 @@ class Outcome(_message.Message):
     def transcript(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the agent did, a line an event."""
 
+    @_builtins.property
+    def grading(self) -> _grading_pb2.Grading:
+        """What a judging model says of the report; unset where none was asked."""
+
     def __init__(
         self,
         *,
@@ -239,10 +245,11 @@ class Outcome(_message.Message):
         not_captured: _builtins.int = ...,
         tool_calls: _builtins.int = ...,
         transcript: _abc.Iterable[_builtins.str] | None = ...,
+        grading: _grading_pb2.Grading | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grading", b"grading", "report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["family", b"family", "not_captured", b"not_captured", "problem", b"problem", "repeat", b"repeat", "report", b"report", "scenario_id", b"scenario_id", "scores", b"scores", "status", b"status", "tool_calls", b"tool_calls", "transcript", b"transcript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["family", b"family", "grading", b"grading", "not_captured", b"not_captured", "problem", b"problem", "repeat", b"repeat", "report", b"report", "scenario_id", b"scenario_id", "scores", b"scores", "status", b"status", "tool_calls", b"tool_calls", "transcript", b"transcript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -262,6 +269,7 @@ class Run(_message.Message):
     DONE_FIELD_NUMBER: _builtins.int
     PLANNED_FIELD_NUMBER: _builtins.int
     OUTCOMES_FIELD_NUMBER: _builtins.int
+    RUBRIC_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Its id."""
     repeats: _builtins.int
@@ -270,6 +278,8 @@ class Run(_message.Message):
     """How many replays are done, of `planned`."""
     planned: _builtins.int
     """How many replays there are to be."""
+    rubric: _builtins.str
+    """The rubric that its reports are graded by, such as `standard@1`; empty for none."""
     @_builtins.property
     def candidate(self) -> _candidate_pb2.Candidate:
         """The candidate."""
@@ -297,10 +307,11 @@ class Run(_message.Message):
         done: _builtins.int = ...,
         planned: _builtins.int = ...,
         outcomes: _abc.Iterable[Global___Outcome] | None = ...,
+        rubric: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "created_at", b"created_at", "done", b"done", "outcomes", b"outcomes", "planned", b"planned", "repeats", b"repeats", "run_id", b"run_id", "scenario_ids", b"scenario_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "created_at", b"created_at", "done", b"done", "outcomes", b"outcomes", "planned", b"planned", "repeats", b"repeats", "rubric", b"rubric", "run_id", b"run_id", "scenario_ids", b"scenario_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -317,12 +328,17 @@ class RunCandidateRequest(_message.Message):
     REPEATS_FIELD_NUMBER: _builtins.int
     PARALLEL_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
+    RUBRIC_FIELD_NUMBER: _builtins.int
     repeats: _builtins.int
     """How often each, up to 50; 0 means once."""
     parallel: _builtins.int
     """How many at a time, up to 16; 0 means 4."""
     run_id: _builtins.str
     """The run to go on with; empty starts a new one."""
+    rubric: _builtins.str
+    """The rubric by which a judging model is to grade the reports, such as `standard` or `standard@1`; empty for that of
+    the run that goes on, or for none. Reports that are there already are graded too.
+    """
     @_builtins.property
     def candidate(self) -> _candidate_pb2.Candidate:
         """The candidate; not with a `run_id`."""
@@ -339,10 +355,11 @@ class RunCandidateRequest(_message.Message):
         repeats: _builtins.int = ...,
         parallel: _builtins.int = ...,
         run_id: _builtins.str = ...,
+        rubric: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "parallel", b"parallel", "repeats", b"repeats", "run_id", b"run_id", "scenario_ids", b"scenario_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate", "parallel", b"parallel", "repeats", b"repeats", "rubric", b"rubric", "run_id", b"run_id", "scenario_ids", b"scenario_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -350,7 +367,7 @@ Global___RunCandidateRequest: _TypeAlias = RunCandidateRequest  # noqa: Y015
 
 @_typing.final
 class RunCandidateResponse(_message.Message):
-    """How a run goes: once as it begins, then once an outcome."""
+    """How a run goes: once as it begins, then once an outcome, then once a grading."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -362,7 +379,7 @@ class RunCandidateResponse(_message.Message):
 
     @_builtins.property
     def outcome(self) -> Global___Outcome:
-        """The outcome that has just come, without report and transcript; unset in the first message."""
+        """The outcome that has just come, or has just been graded, without report and transcript; unset in the first message."""
 
     def __init__(
         self,
@@ -486,19 +503,25 @@ class CompareRunsRequest(_message.Message):
 
     BASELINE_RUN_ID_FIELD_NUMBER: _builtins.int
     CANDIDATE_RUN_ID_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     baseline_run_id: _builtins.str
     """The run that sets the standard."""
     candidate_run_id: _builtins.str
     """The run that is to be no worse."""
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedCompositeFieldContainer[_grading_pb2.Label]:
+        """What people answered to the rubric's questions about reports of the caller's runs, of these two or of others."""
+
     def __init__(
         self,
         *,
         baseline_run_id: _builtins.str = ...,
         candidate_run_id: _builtins.str = ...,
+        labels: _abc.Iterable[_grading_pb2.Label] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_run_id", b"baseline_run_id", "candidate_run_id", b"candidate_run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_run_id", b"baseline_run_id", "candidate_run_id", b"candidate_run_id", "labels", b"labels"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
