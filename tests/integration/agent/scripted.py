@@ -25,7 +25,7 @@ from storex.fleet.v1 import fleet_pb2
 from storex.history.v1 import history_pb2
 
 Answer = Callable[[Any], Any]
-_SERVICES = (
+DATA_SERVICES = (
     diagnostics_pb2.DESCRIPTOR.services_by_name["DiagnosticsService"],
     fleet_pb2.DESCRIPTOR.services_by_name["FleetService"],
     history_pb2.DESCRIPTOR.services_by_name["HistoryService"],
@@ -39,6 +39,7 @@ class Coordinator:
     answers: dict[str, Any] = field(default_factory=dict)
     calls: list[tuple[str, Any, dict[str, str]]] = field(default_factory=list)
     cancelled: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    services: tuple[Any, ...] = DATA_SERVICES
     port: int = 0
 
     def methods(self) -> list[str]:
@@ -68,7 +69,7 @@ class Coordinator:
             grpc.method_handlers_generic_handler(
                 service.full_name, {method.name: self._handler(method) for method in service.methods}
             )
-            for service in _SERVICES
+            for service in self.services
         ]
 
     def _handler(self, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
@@ -107,9 +108,9 @@ class Mesh:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Coordinator]:
-    """A scripted coordinator that listens."""
-    coordinator = Coordinator()
+async def serving(services: tuple[Any, ...] = DATA_SERVICES) -> AsyncIterator[Coordinator]:
+    """A scripted coordinator that listens, with methods of these services."""
+    coordinator = Coordinator(services=services)
     server = grpc.aio.server()
     server.add_generic_rpc_handlers(coordinator.handlers())
     coordinator.port = server.add_insecure_port("127.0.0.1:0")

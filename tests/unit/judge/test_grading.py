@@ -8,10 +8,10 @@ from libs.core.errors import Reason, StorexError
 from libs.sensitivity.model_view import ModelView
 from services.judge.grading.answers import UnusableAnswersError, checked, schema_for
 from services.judge.grading.measures import judged_scores
-from services.judge.grading.rubric import KNOWN, RUBRICS, Rubric, load_rubric, rubric_of, versions_of
+from services.judge.grading.rubric import KNOWN, RUBRICS, load_rubric, rubric_of, versions_of
 from services.judge.grading.showing import MOST_CHARACTERS, shown
 from storex.agent.v1.report_pb2 import Report
-from storex.judge.v1.grading_pb2 import Grading
+from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED, Grading
 from storex.judge.v1.scenario_pb2 import Scenario
 from tests.unit.judge.graded import failed, grading
 from tests.unit.judge.reports import report, truth
@@ -39,13 +39,18 @@ def scenario(causes: Any = CAUSES) -> Scenario:
     )  # fmt: skip
 
 
-def answers(rubric: Rubric = STANDARD, **changes: dict[str, Any]) -> dict[str, object]:
+def answers(**changes: dict[str, Any]) -> dict[str, object]:
     """A full set of answers: the right ones to the checks, the good ones to the rest, with changes by question."""
     entries = []
-    for question in rubric.questions:
+    for question in STANDARD.questions:
         right = question.right(written())
         yes = question.good if right is None else right
-        entry = {"question": question.id, "yes": yes, "reason": "It says so.", "quote": "holds row locks" if yes else ""}
+        entry = {
+            "question": question.id,
+            "yes": yes,
+            "reason": "It says so.",
+            "quote": "holds row locks" if yes else "",
+        }
         entries.append(entry | changes.get(question.id, {}))
     return {"answers": entries}
 
@@ -53,7 +58,7 @@ def answers(rubric: Rubric = STANDARD, **changes: dict[str, Any]) -> dict[str, o
 def judged(data: dict[str, object]) -> Grading:
     view = ModelView()
     seen = shown(scenario(), written(), view)
-    found = Grading(rubric="standard@1", status="GRADING_STATUS_GRADED")
+    found = Grading(rubric="standard@1", status=GRADING_STATUS_GRADED)
     found.answers.extend(checked(data, STANDARD.questions, written(), seen.report, view))
     return found
 

@@ -7,8 +7,10 @@ import pytest
 from libs.core.errors import Reason, StorexError
 from services.judge.running import missing
 from services.judge.store import JudgeStore
+from storex.judge.v1.grading_pb2 import Grading
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_HARNESS_ERROR, OUTCOME_STATUS_SCORED, Outcome, Run
 from storex.judge.v1.scenario_pb2 import Scenario
+from tests.unit.judge.graded import failed, grading
 
 RUN = Run(run_id="run-1", scenario_ids=["a", "b"], repeats=2, planned=4)
 
@@ -48,4 +50,23 @@ async def test_a_run_belongs_to_whoever_began_it(tmp_path: Path) -> None:
     with pytest.raises(StorexError) as raised:
         await store.run("run-1", "user:bob")
     assert raised.value.reason is Reason.RUN_NOT_FOUND
+    await store.close()
+
+
+async def test_a_good_grading_stays_and_a_failure_or_another_rubrics_gives_way(tmp_path: Path) -> None:
+    store = JudgeStore(tmp_path / "judge.db")
+    await store.begin(RUN, "user:ada")
+    await store.keep("run-1", outcome("a", 0))
+
+    async def kept(found: Grading) -> Grading:
+        await store.keep_grading("run-1", outcome("a", 0), found)
+        return (await store.run("run-1", "user:ada")).outcomes[0].grading
+
+    first, better = grading({"accuracy/says": True}), grading({"accuracy/says": False})
+    assert await kept(failed()) == failed()
+    assert await kept(first) == first
+    assert await kept(better) == first
+    assert await kept(failed()) == first
+    newer = grading({"accuracy/says": True}, rubric="standard@2")
+    assert await kept(newer) == newer
     await store.close()
