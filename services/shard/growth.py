@@ -9,8 +9,17 @@ from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.view import InstanceView, real, text
 
-COUNTER_STATEMENTS = (Statement.GLOBAL_STATUS, Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS)
+STATUS_STATEMENTS = (Statement.GLOBAL_STATUS, Statement.INNODB_COUNTERS)
+"""What `status_of` wants to have been read."""
+COUNTER_STATEMENTS = (*STATUS_STATEMENTS, Statement.ENGINE_COUNTERS)
 """What `growth` wants to have been read."""
+ROWS_CHANGED = (
+    ("Innodb_rows_inserted", "Innodb_rows_updated", "Innodb_rows_deleted"),
+    ("Handler_write", "Handler_update", "Handler_delete"),
+)
+"""Counters of rows that were inserted, updated and deleted: of MySQL, and of an engine that has not these."""
+ENGINE_COUNTERS_AGE = "engine_counters_age"
+"""Under this name a sample tells how long before it the counters of ENGINE_COUNTERS in it were read, in seconds."""
 SHORTEST_WINDOW = 0.9
 """Below this a rate says little, in seconds."""
 
@@ -35,9 +44,32 @@ class Growth:
         """Whether the counter's growth is known."""
         return self.seconds > 0.0 and name in self.now and name in self.before
 
+    def per_second(self, name: str) -> float:
+        """The growth a second of one of the engine's counters, over the time between its own two readings."""
+        span = self.seconds + self.before.get(ENGINE_COUNTERS_AGE, 0.0)
+        return self.of(name) / span if self.seconds else 0.0
+
+    def rows_changed(self) -> float:
+        """By how many rows tables changed.
+
+        InnoDB's own count where there is one: on MySQL `Handler_write` counts those of temporary tables as well, as
+        each look at the server makes them.
+        """
+        counters = next((names for names in ROWS_CHANGED if self.knows(names[0])), ())
+        return self.of(*counters)
+
     def rate(self, *names: str) -> float:
         """Their growth a second."""
         return round(self.of(*names) / self.seconds, 3) if self.seconds else 0.0
+
+
+def status_of(results: ResultSets) -> dict[str, object]:
+    """The status variables as they are now, with those of InnoDB's metrics that only MariaDB has among them."""
+    return {
+        text(row["variable_name"]): row["value"]
+        for statement in STATUS_STATEMENTS
+        for row in results.rows(statement)
+    }
 
 
 def growth(view: InstanceView, results: ResultSets, window: float) -> Growth:

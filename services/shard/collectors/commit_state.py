@@ -13,7 +13,6 @@ from storex.diagnostics.v1 import innodb_pb2
 WINDOW = 6.0
 """How far back it is measured, in seconds, where that much has been sampled."""
 _PICO = 1e12
-_CHANGES = ("Handler_write", "Handler_update", "Handler_delete")
 _WRITES = ("Com_insert", "Com_replace", "Com_update", "Com_delete", "Com_insert_select", "Com_update_multi")
 
 
@@ -37,8 +36,10 @@ async def get_commit_state(
     since = view.clock.monotonic() - WINDOW
     committing = [one.values.get(SESSIONS_COMMITTING, 0.0) for one in view.history.status if one.at >= since]
     active = [float(len(one.running)) for one in view.history.activity if one.at >= since]
-    response.committing_sessions = round(statistics.fmean(committing), 3) if committing else 0.0
-    response.active_sessions = round(statistics.fmean(active), 3) if active else 0.0
+    # Commits come and go between two looks: the engine's own measure of COMMIT sees more, of autocommit nothing.
+    in_commit, at_work = (grown.per_second(name) / _PICO for name in ("commit_picoseconds", "statement_picoseconds"))
+    response.committing_sessions = round(max(in_commit, statistics.fmean(committing or [0.0])), 3)
+    response.active_sessions = round(max(at_work, statistics.fmean(active or [0.0])), 3)
     return response
 
 
@@ -52,12 +53,14 @@ def _measure(response: innodb_pb2.GetCommitStateResponse, grown: Growth) -> None
     if not grown.seconds:
         return
     # With a binary log MariaDB counts its commits; else each writing statement, or COMMIT, ends one at most.
-    commits = grown.of("Binlog_commits") or max(grown.of("Com_commit"), min(grown.of(*_WRITES), grown.of(*_CHANGES)))
+    rows = grown.rows_changed()
+    # What only read is committed as well, and changed nothing.
+    commits = grown.of("Binlog_commits") or min(rows, max(grown.of("Com_commit"), grown.of(*_WRITES)))
     response.commits_per_second = round(commits / grown.seconds, 3)
-    response.rows_per_commit = round(grown.of(*_CHANGES) / commits, 3) if commits else 0.0
+    response.rows_per_commit = round(rows / commits, 3) if commits else 0.0
     flushes = grown.of("log_flushes")
     if flushes:
         response.flush_seconds = round(grown.of("log_flush_picoseconds") / _PICO / flushes, 6)
-        response.flush_load = round(grown.of("log_flush_picoseconds") / _PICO / grown.seconds, 4)
-    counted = max(flushes, grown.of("Innodb_os_log_fsyncs"), grown.of("Binlog_group_commits"))
-    response.flushes_per_second = round(counted / grown.seconds, 3)
+        response.flush_load = round(grown.per_second("log_flush_picoseconds") / _PICO, 4)
+    counted = max(grown.of("Innodb_os_log_fsyncs"), grown.of("Binlog_group_commits")) / grown.seconds
+    response.flushes_per_second = round(max(grown.per_second("log_flushes"), counted), 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.shard.growth import STATUS_STATEMENTS, status_of
 from services.shard.mysql.innodb_monitor import DeadlockParty, LastDeadlock, parse_monitor
 from services.shard.mysql.statements import Statement
 from services.shard.statement_texts import StatementTexts
@@ -18,10 +19,10 @@ async def get_innodb_status(
 ) -> diagnostics_pb2.GetInnodbStatusResponse:
     """Read SHOW ENGINE INNODB STATUS, and from the status counters what newer engines no longer print there."""
     began = view.clock.now()
-    results = await view.source.read(Statement.INNODB_STATUS, Statement.GLOBAL_STATUS)
+    results = await view.source.read(Statement.INNODB_STATUS, *STATUS_STATEMENTS)
     printed = "".join(text(row["status"]) for row in results.rows(Statement.INNODB_STATUS)[:1])
     monitor = parse_monitor(printed)
-    status = {text(row["variable_name"]): row["value"] for row in results.rows(Statement.GLOBAL_STATUS)}
+    status = status_of(results)
     response = diagnostics_pb2.GetInnodbStatusResponse(
         observation=view.observation(began, results),
         row_lock_waits=whole(status.get("Innodb_row_lock_waits")),

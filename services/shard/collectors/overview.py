@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libs.core.errors import StorexError
+from services.shard.growth import status_of
 from services.shard.mysql.connection import Row
 from services.shard.mysql.features import Capabilities, Feature
 from services.shard.mysql.source import ResultSets
@@ -26,7 +27,7 @@ async def get_overview(
         results = await view.source.read(Statement.SERVER, Statement.REPLICA_STATUS, *SIGHT_STATEMENTS)
     except StorexError as error:
         return _unanswered(view, began, error)
-    status = {text(row["variable_name"]): row["value"] for row in results.rows(Statement.GLOBAL_STATUS)}
+    status = status_of(results)
     response = diagnostics_pb2.GetOverviewResponse(
         observation=view.observation(began, results, *_other_gaps(results)),
         engine=results.capabilities.engine,

@@ -14,7 +14,7 @@ WINDOW = 15.0
 """How far back the history's growth is measured, in seconds, where that much has been sampled."""
 _KEEPS_ITS_VIEW = ("REPEATABLE READ", "SERIALIZABLE")
 """Isolation levels under which a transaction reads to its end what it saw at its beginning."""
-_LENGTHS = ("Innodb_history_list_length", "history_list_length")
+_LENGTH = "Innodb_history_list_length"
 
 
 async def get_purge_state(
@@ -26,13 +26,12 @@ async def get_purge_state(
         Statement.TRANSACTIONS, Statement.INNODB_STATUS, *SESSION_STATEMENTS, *COUNTER_STATEMENTS
     )
     grown = growth(view, results, WINDOW)
-    length = next((name for name in _LENGTHS if name in grown.now), "")
     printed = "".join(text(row["status"]) for row in results.rows(Statement.INNODB_STATUS)[:1])
     response = innodb_pb2.GetPurgeStateResponse(
         observation=view.observation(began, results),
-        history_list_length=int(grown.now.get(length, 0.0)),
+        history_list_length=int(grown.now.get(_LENGTH, 0.0)),
         read_views=int(parse_monitor(printed).numbers.get("read_views", 0)),
-        changes_per_second=grown.rate("Handler_write", "Handler_update", "Handler_delete"),
+        changes_per_second=round(grown.rows_changed() / grown.seconds, 3) if grown.seconds else 0.0,
         window_seconds=grown.seconds,
     )
     oldest = _oldest(read_transactions(results, read_sessions(results, view.texts)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.growth import COUNTER_STATEMENTS, ROWS_CHANGED, Growth, growth
 from services.shard.mysql.statements import Statement
 from services.shard.view import InstanceView, text
 from services.shard.write_work import Writes, write_work
@@ -13,12 +13,12 @@ WINDOW = 15.0
 _OFF = ("", "0", "OFF")
 _REFUSING = ("innodb_read_only", "super_read_only", "read_only")
 """The variables that make a server refuse writes, the strictest first."""
-_COUNTED = {
-    "Handler_write": ("Com_insert", "Com_insert_select", "Com_replace", "Com_replace_select"),
-    "Handler_update": ("Com_update", "Com_update_multi"),
-    "Handler_delete": ("Com_delete", "Com_delete_multi"),
-}
-"""Rows changed, and the statements that would change them."""
+_WRITING = (
+    ("Com_insert", "Com_insert_select", "Com_replace", "Com_replace_select"),
+    ("Com_update", "Com_update_multi"),
+    ("Com_delete", "Com_delete_multi"),
+)
+"""Statements that insert rows, that update them, and that delete them: in the order of `ROWS_CHANGED`."""
 _REFUSALS = ("error_1290", "error_1836")
 
 
@@ -51,13 +51,14 @@ def _counted(grown: Growth, writes: Writes) -> tuple[int, int]:
     What a read-only server refuses at once does not count as a statement of its kind, on either engine.
     Without digests a kind of statement counts as failed where none of its calls changed any row.
     """
-    attempts = int(sum(grown.of(*statements) for statements in _COUNTED.values()))
+    attempts = int(sum(grown.of(*statements) for statements in _WRITING))
     if any(grown.knows(name) for name in _REFUSALS):
         refused = int(grown.of(*_REFUSALS))
         return attempts + refused, refused  # a statement that is refused so early is not counted as one
     if writes.seconds:
         return max(attempts, sum(one.calls for one in writes.work)), sum(one.failed for one in writes.work)
+    counters = next((names for names in ROWS_CHANGED if grown.knows(names[0])), ())
     unchanged = sum(
-        grown.of(*statements) for rows, statements in _COUNTED.items() if grown.knows(rows) and not grown.of(rows)
+        grown.of(*statements) for rows, statements in zip(counters, _WRITING, strict=False) if not grown.of(rows)
     )
     return attempts, int(unchanged)

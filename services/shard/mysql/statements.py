@@ -17,7 +17,7 @@ class Statement(Enum):
     SERVER = "server"
     """One row: version, performance_schema, read_only, max_connections, server_id, server_uuid (empty for MariaDB)."""
     GLOBAL_STATUS = "global_status"
-    """Rows of `variable_name`, `value`: SHOW GLOBAL STATUS, and what only MariaDB shows there from MySQL's metrics."""
+    """Rows of `variable_name`, `value`: SHOW GLOBAL STATUS."""
     GLOBAL_VARIABLES = "global_variables"
     """Rows of `variable_name`, `value`: SHOW GLOBAL VARIABLES."""
     PROCESSES = "processes"
@@ -52,10 +52,11 @@ class Statement(Enum):
     REPLICA_STATUS = "replica_status"
     """A row for each replication channel."""
     INNODB_COUNTERS = "innodb_counters"
-    """variable_name, value: counters that the status lacks; `history_list_length`."""
+    """variable_name, value: what only MariaDB shows in the status, `Innodb_deadlocks` and
+    `Innodb_history_list_length`."""
     ENGINE_COUNTERS = "engine_counters"
-    """variable_name, value: `log_flushes` and `log_flush_picoseconds` of both logs, and `error_NUMBER` where errors
-    are counted."""
+    """variable_name, value: `log_flushes` and `log_flush_picoseconds` of both logs, `commit_picoseconds` and
+    `statement_picoseconds`, the time in COMMIT and in all statements, and `error_NUMBER` where errors are counted."""
     SETTINGS = "settings"
     """variable_name, value, default_value (None if not kept) and set_seconds_ago (None if not known) of variables that
     were set while the server runs; set_by_storex where a session of Storex did so last, for itself: the server's own

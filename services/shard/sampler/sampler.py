@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from libs.core.clock import Clock
 from libs.core.errors import Reason, StorexError
 from services.shard.digest_window import cumulative
+from services.shard.growth import ENGINE_COUNTERS_AGE, STATUS_STATEMENTS, status_of
 from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.mysql.statements import RECENT_SECONDS, Statement
@@ -99,6 +100,7 @@ class Sampler:
         self._next_clients = 0.0
         self._meter = ClientMeter()
         self._counters: dict[str, float] = {}
+        self._counters_at = 0.0
         self.seen = Seen()
 
     async def run(self) -> None:
@@ -129,7 +131,7 @@ class Sampler:
         if self._clock.monotonic() >= self._next_counters:
             await self._read_counters()
         results = await self._source.read(
-            Statement.GLOBAL_STATUS, Statement.PROCESSES, Statement.PROGRAMS, Statement.REPLICA_STATUS
+            *STATUS_STATEMENTS, Statement.PROCESSES, Statement.PROGRAMS, Statement.REPLICA_STATUS
         )
         at = self._clock.monotonic()
         self.seen.answered_at = self._clock.now()
@@ -148,14 +150,14 @@ class Sampler:
     async def _read_counters(self) -> None:
         """What the engine counts outside its status; it goes into the samples until it is read again."""
         began = self._clock.monotonic()
-        results = await self._source.read(Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS, Statement.SERVER)
+        results = await self._source.read(Statement.ENGINE_COUNTERS, Statement.SERVER)
         for row in results.rows(Statement.SERVER):
             self.seen.server_id, self.seen.server_uuid = whole(row.get("server_id")), text(row.get("server_uuid"))
         now = self._clock.monotonic()
         self._next_counters = now + max(COUNTERS_SECONDS, (now - began) / COUNTERS_SHARE)
-        for statement in (Statement.INNODB_COUNTERS, Statement.ENGINE_COUNTERS):
-            for row in results.rows(statement):
-                self._counters[text(row["variable_name"])] = real(row["value"])
+        self._counters_at = now
+        for row in results.rows(Statement.ENGINE_COUNTERS):
+            self._counters[text(row["variable_name"])] = real(row["value"])
 
     async def _sample_clients(self, sessions: ResultSets, status: dict[str, float]) -> None:
         """What each client did, by the engine's counters; where there are none, by the sessions seen at work."""
@@ -201,16 +203,13 @@ class Sampler:
             self._recorder.worked(sample)
 
     def _add_status(self, at: float, results: ResultSets) -> dict[str, float]:
-        values = {
-            text(row["variable_name"]): real(row["value"])
-            for row in results.rows(Statement.GLOBAL_STATUS)
-            if row["variable_name"] in STATUS_VARIABLES
-        }
+        values = {name: real(value) for name, value in status_of(results).items() if name in STATUS_VARIABLES}
         states = [text(row["state"]).lower() for row in results.rows(Statement.PROCESSES) if row["command"] != IDLE]
         committing = {SESSIONS_COMMITTING: float(sum(state.startswith(_COMMITTING) for state in states))}
         lags = replica_lags(results.rows(Statement.REPLICA_STATUS))
         lag = {REPLICA_LAG: max(lags)} if lags else {}
-        self._history.add_status(StatusSample(at, {**self._counters, **committing, **lag, **values}))
+        age = {ENGINE_COUNTERS_AGE: round(at - self._counters_at, 3)} if self._counters else {}
+        self._history.add_status(StatusSample(at, {**self._counters, **age, **committing, **lag, **values}))
         return values
 
     def _add_sessions(self, at: float, results: ResultSets) -> dict[str, float]:

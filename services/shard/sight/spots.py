@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from services.shard.growth import STATUS_STATEMENTS
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sight import costs
@@ -13,7 +14,7 @@ from services.shard.view import real, text, whole
 from storex.diagnostics.v1 import visibility_pb2
 
 SIGHT_STATEMENTS = (
-    Statement.GLOBAL_STATUS,
+    *STATUS_STATEMENTS,
     Statement.SIGHT_SETTINGS,
     Statement.INSTRUMENTATION,
     Statement.DIGEST_TABLE,

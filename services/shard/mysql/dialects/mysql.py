@@ -30,18 +30,6 @@ def _processes(capabilities: Capabilities) -> str:
     )
 
 
-def _global_status(capabilities: Capabilities) -> str:
-    """With InnoDB's own metrics under the names that MariaDB gives them among its status variables."""
-    if not capabilities.has(Feature.PROCESS_PRIVILEGE) or not capabilities.has(Feature.PERFORMANCE_SCHEMA_PRIVILEGE):
-        return "SHOW GLOBAL STATUS"
-    return (
-        "SELECT variable_name AS variable_name, variable_value AS value FROM performance_schema.global_status"
-        " UNION ALL SELECT IF(name = 'lock_deadlocks', 'Innodb_deadlocks', 'Innodb_history_list_length'), count"
-        " FROM information_schema.innodb_metrics"
-        " WHERE name IN ('lock_deadlocks', 'trx_rseg_history_len') AND status = 'enabled'"
-    )
-
-
 def _replica_status(capabilities: Capabilities) -> str:
     return "SHOW REPLICA STATUS" if capabilities.version_number >= (8, 0, 22) else "SHOW SLAVE STATUS"
 
@@ -67,7 +55,6 @@ MYSQL = Dialect(
             " @@global.read_only AS read_only, @@global.max_connections AS max_connections,"
             " @@global.server_id AS server_id, @@global.server_uuid AS server_uuid"
         ),
-        Statement.GLOBAL_STATUS: _global_status,
         Statement.PROCESSES: _processes,
         Statement.ROW_LOCK_WAITS: (
             "SELECT requesting_engine_transaction_id AS waiting_transaction_id,"
@@ -89,6 +76,12 @@ MYSQL = Dialect(
         Statement.TABLE_MODIFICATIONS: (
             "SELECT name AS file_name, modified_counter AS rows_changed FROM information_schema.innodb_tablestats"
             " WHERE modified_counter > 0"
+        ),
+        # Under the names that MariaDB gives them among its status variables.
+        Statement.INNODB_COUNTERS: (
+            "SELECT IF(name = 'lock_deadlocks', 'Innodb_deadlocks', 'Innodb_history_list_length') AS variable_name,"
+            " count AS value FROM information_schema.innodb_metrics"
+            " WHERE name IN ('lock_deadlocks', 'trx_rseg_history_len') AND status = 'enabled'"
         ),
         Statement.INNODB_MONITORS: (
             "SELECT name AS name, status = 'enabled' AS enabled FROM information_schema.innodb_metrics"
