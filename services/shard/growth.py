@@ -66,9 +66,7 @@ class Growth:
 def status_of(results: ResultSets) -> dict[str, object]:
     """The status variables as they are now, with those of InnoDB's metrics that only MariaDB has among them."""
     return {
-        text(row["variable_name"]): row["value"]
-        for statement in STATUS_STATEMENTS
-        for row in results.rows(statement)
+        text(row["variable_name"]): row["value"] for statement in STATUS_STATEMENTS for row in results.rows(statement)
     }
 
 
