@@ -44,11 +44,19 @@ class Header:
     sha256: str
     format_version: int
     plain: bool = False
+    taken_in_at: float | None = None
+    """When a copy of made-up data was taken in; None for every other one."""
 
     @property
     def resource_name(self) -> ResourceName:
         """Its name, parsed."""
         return parse_name(self.name, snapshots=True)
+
+    @property
+    def kept_since(self) -> float:
+        """What its age is counted from. A lab's copy may be of long ago, and is new where it is taken in; whatever may
+        hold somebody's data ages from when it was captured, however often it is copied."""
+        return self.captured_at if self.taken_in_at is None else self.taken_in_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,9 +147,10 @@ class Worlds:
     def tidy(self) -> None:
         """Destroy what is beyond the bounds, oldest first; wrap anew what an older key of the region wraps."""
         bounds, now, size = self.settings.snapshots, self._clock.now(), 0
-        for place, kept in enumerate(self._store.kept()):
+        newest_first = sorted(self._store.kept(), key=lambda kept: -kept.header.kept_since)
+        for place, kept in enumerate(newest_first):
             size += kept.size
-            too_old = now - kept.header.captured_at > bounds.keep_days * DAY
+            too_old = now - kept.header.kept_since > bounds.keep_days * DAY
             if too_old or place >= bounds.keep_count or size > bounds.keep_bytes:
                 self._rooms.pop(kept.snapshot_id, None)
                 self._store.destroy(kept.snapshot_id)
@@ -158,7 +159,7 @@ class Worlds:
 
     def expires_at(self, kept: Kept) -> float:
         """When a snapshot will be destroyed by its age, in seconds since the epoch."""
-        return kept.header.captured_at + self.settings.snapshots.keep_days * DAY
+        return kept.header.kept_since + self.settings.snapshots.keep_days * DAY
 
     def _wrap_anew(self, kept: Kept) -> None:
         context = _context(kept.header)
@@ -174,7 +175,8 @@ class Worlds:
             raise StorexError(Reason.SNAPSHOT_TOO_LARGE, limit_bytes=str(MOST_BYTES))
         header = self._header(instance, world, trigger, content)
         if origin is not None:
-            header = replace(header, captured_at=origin.captured_at)
+            taken_in_at = self._clock.now() if origin.plain else origin.taken_in_at
+            header = replace(header, captured_at=origin.captured_at, taken_in_at=taken_in_at)
         data_key = secrets.token_bytes(KEY_BYTES)
         key = self._keys.wrap(data_key, _context(header))
         return self._store.add(header, seal(header, content, data_key), key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -52,12 +53,13 @@ class Region:
     folder: Path
     clock: ManualClock = field(default_factory=ManualClock)
     snapshots: SnapshotConfig = field(default_factory=SnapshotConfig)
+    lab: bool = False
 
     def __post_init__(self) -> None:
         self.clock.seconds = time.time()
         self.keys = FileKeys(self.folder / "keys", self.clock)
         self.store = WorldStore(self.folder / "worlds")
-        self.worlds = Worlds(self.store, self.keys, lambda: Settings(self.snapshots), self.clock)
+        self.worlds = Worlds(self.store, self.keys, lambda: Settings(self.snapshots, lab=self.lab), self.clock)
 
     async def make(self, number: int) -> list[Kept]:
         return [await self.worlds.create(subject(), [], DEMAND) for _ in range(number)]
@@ -168,3 +170,20 @@ async def test_a_sealed_copy_is_no_way_to_another_instance(region: Region) -> No
     with pytest.raises(StorexError) as caught:
         await region.worlds.take_in(foreign, file_name)
     assert caught.value.reason is Reason.REQUEST_INVALID
+
+
+@pytest.mark.parametrize(("plain", "kept"), [(True, 1), (False, 0)])
+async def test_a_labs_copy_is_new_where_it_is_taken_in_and_any_other_one_as_old_as_its_data(
+    region: Region, plain: bool, kept: int
+) -> None:
+    region.lab = True
+    [made] = await region.make(1)
+    name = made.header.resource_name
+    file_name, _ = await region.worlds.export(name, plain=plain)
+    shutil.copyfile(region.store.exports / file_name, region.store.imports / file_name)
+    region.clock.seconds += 29 * 86_400.0
+    again = await region.worlds.take_in(name.instance_name, file_name)
+    assert again.header.captured_at == made.header.captured_at
+    region.clock.seconds += 2 * 86_400.0
+    region.worlds.tidy()
+    assert len(region.worlds.kept()) == kept
