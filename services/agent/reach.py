@@ -45,11 +45,14 @@ class Reach:
         timeout_seconds: float,
         past: PastSessions | None = None,
         without_rules: Sequence[str] = (),
+        *,
+        is_judged: bool = False,
     ) -> None:
         self._channel = channel
         self._past = past
         self._metadata = metadata
         self._timeout_seconds = timeout_seconds
+        self._is_judged = is_judged
         self.without_rules = tuple(without_rules)
         """Detectors that the shards are to leave out when they judge health; only a candidate has any."""
         self.diagnostics = DiagnosticsServiceStub(channel)
@@ -58,14 +61,24 @@ class Reach:
 
     def within(self, timeout_seconds: float) -> Reach:
         """The same, with another limit for each call."""
-        return Reach(self._channel, self._metadata, timeout_seconds, self._past, self.without_rules)
+        return Reach(
+            self._channel,
+            self._metadata,
+            timeout_seconds,
+            self._past,
+            self.without_rules,
+            is_judged=self._is_judged,
+        )
 
     def judged_without(self, rules: Sequence[str]) -> Reach:
-        """The same, with these detectors left out wherever health is judged."""
-        return Reach(self._channel, self._metadata, self._timeout_seconds, self._past, rules)
+        """The same, as a candidate has it: these detectors are left out wherever health is judged, and earlier sessions
+        stay closed, because they may hold what another candidate made of the same world."""
+        return Reach(self._channel, self._metadata, self._timeout_seconds, None, rules, is_judged=True)
 
     async def past_sessions(self, target: str, except_session: str) -> agent_pb2.ListSessionsResponse:
         """The asker's own earlier sessions about a target, as far as they may still see them. Raises StorexError."""
+        if self._is_judged:
+            raise StorexError(Reason.NOT_CAPTURED, what="earlier investigations")
         if self._past is None:
             return agent_pb2.ListSessionsResponse()
         return await self._past.about(self, target, except_session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -82,6 +82,7 @@ class Judging:
             run = await self.store.run(request.run_id, evaluator.owner)
         else:
             run = await self._begin(request, rubric, seen, evaluator)
+        run = _shown(run, seen)
         yield RunCandidateResponse(run=_head(run))
         async with aclosing(carry_on(run, seen, evaluator.reach, self.store, parallel)) as outcomes:
             async for outcome in outcomes:
@@ -91,7 +92,7 @@ class Judging:
         if rubric is None:
             return
         order = GradingOrder(self.grader, rubric, Who(evaluator.owner, evaluator.teams, run.run_id), self.store)
-        run = await self.store.run(run.run_id, evaluator.owner)
+        run = _shown(await self.store.run(run.run_id, evaluator.owner), seen)
         async with aclosing(grade_on(run, seen, order, parallel)) as outcomes:
             async for outcome in outcomes:
                 yield RunCandidateResponse(run=_head(run), outcome=_told(outcome))
@@ -103,13 +104,15 @@ class Judging:
         return load_rubric(reference)
 
     async def get(self, run_id: str, evaluator: Evaluator) -> Run:
-        """A run with the outcomes of scenarios that may be seen now. Raises StorexError RUN_NOT_FOUND."""
+        """A run with the scenarios and outcomes that may be seen now. Raises StorexError RUN_NOT_FOUND."""
         run = await self.store.run(run_id, evaluator.owner)
-        seen = {scenario.scenario_id for scenario in (await self.scenarios(evaluator)).scenarios}
-        shown = [outcome for outcome in run.outcomes if outcome.scenario_id in seen]
-        del run.outcomes[:]
-        run.outcomes.extend(shown)
-        return run
+        return _shown(run, await self._seen(evaluator))
+
+    async def runs(self, evaluator: Evaluator) -> list[Run]:
+        """The evaluator's runs, newest first, without outcomes and with the scenarios that may be seen now."""
+        runs = await self.store.runs(evaluator.owner)
+        seen = await self._seen(evaluator) if runs else frozenset()
+        return [_shown(run, seen) for run in runs]
 
     async def compare(self, request: CompareRunsRequest, evaluator: Evaluator) -> Comparison:
         """Two runs side by side. Raises StorexError RUN_NOT_FOUND, for a run that only labels name too."""
@@ -138,6 +141,9 @@ class Judging:
         await self.store.begin(run, evaluator.owner)
         return run
 
+    async def _seen(self, evaluator: Evaluator) -> frozenset[str]:
+        return frozenset(scenario.scenario_id for scenario in (await self.scenarios(evaluator)).scenarios)
+
     async def _must_be_visible(self, scenarios: Sequence[Scenario], evaluator: Evaluator) -> None:
         found = await visible(scenarios, evaluator.reach)
         if found.undecided:
@@ -154,6 +160,16 @@ def _within(field: str, value: int, most: int) -> int:
 
 def _invalid(field: str, problem: str) -> StorexError:
     return StorexError(Reason.REQUEST_INVALID, field=field, problem=problem)
+
+
+def _shown(run: Run, seen: Collection[str]) -> Run:
+    """The run without what it holds of scenarios that may not be seen: it counts them, and says no more of them."""
+    shown = Run()
+    shown.CopyFrom(run)
+    del shown.scenario_ids[:], shown.outcomes[:]
+    shown.scenario_ids.extend(scenario_id for scenario_id in run.scenario_ids if scenario_id in seen)
+    shown.outcomes.extend(outcome for outcome in run.outcomes if outcome.scenario_id in seen)
+    return shown
 
 
 def _head(run: Run) -> Run:

@@ -10,7 +10,14 @@ from libs.core.errors import Reason, StorexError
 from libs.core.names import parse_name
 from services.judge.reach import Reach
 from services.judge.scorers.registry import scores_of
-from storex.agent.v1.agent_pb2 import TOOL_STATUS_DENIED, TOOL_STATUS_ERROR, AskRequest, AskResponse, ToolStatus
+from storex.agent.v1.agent_pb2 import (
+    TOOL_STATUS_DENIED,
+    TOOL_STATUS_ERROR,
+    AskRequest,
+    AskResponse,
+    ToolResult,
+    ToolStatus,
+)
 from storex.agent.v1.candidate_pb2 import Candidate
 from storex.agent.v1.report_pb2 import Report, Verdict
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_HARNESS_ERROR, OUTCOME_STATUS_SCORED, Outcome
@@ -20,6 +27,7 @@ _OF_THE_HARNESS = frozenset(
     reason.name
     for reason in (
         Reason.AGENT_UNAVAILABLE,
+        Reason.DEADLINE_EXCEEDED,
         Reason.INTERNAL,
         Reason.NOT_READY,
         Reason.RATE_LIMITED,
@@ -33,8 +41,9 @@ _OF_THE_HARNESS = frozenset(
     )
 )
 """Failures of a tool that say nothing about the candidate. What the recorded database itself failed with is none."""
-_MODEL_DID_NOT_WRITE = frozenset({"MODEL_UNAVAILABLE", "MODEL_NOT_NAMED"})
-_OWN_REASONERS = ("", "builtin", "loudest")
+_NO_MODEL_ANSWERED = frozenset({"MODEL_UNAVAILABLE", "MODEL_NOT_NAMED", "MODEL_BUDGET_SPENT", "MODEL_REFUSED"})
+"""Limits of a report that a model was to write and nobody let it. One that was asked and failed is scored by that."""
+_WITHOUT_MODELS = ("builtin", "loudest")
 
 
 @dataclass(slots=True)
@@ -77,10 +86,10 @@ async def _ask(question: str, scenario: Scenario, candidate: Candidate, reach: R
     followed.transcript.append(f"? {question}")
     async with aclosing(reach.ask(request, scenario.world)) as events:
         async for event in events:
-            _follow(event, followed)
+            _follow(event, scenario.world, followed)
 
 
-def _follow(event: AskResponse, followed: Followed) -> None:
+def _follow(event: AskResponse, world: str, followed: Followed) -> None:
     match event.WhichOneof("event"):
         case "session_started":
             followed.session_id = event.session_started.session_id
@@ -89,8 +98,7 @@ def _follow(event: AskResponse, followed: Followed) -> None:
         case "tool_result":
             result = event.tool_result
             followed.not_captured += result.reason == Reason.NOT_CAPTURED.name
-            failed = result.status in (TOOL_STATUS_ERROR, TOOL_STATUS_DENIED)
-            if failed and result.reason in _OF_THE_HARNESS:
+            if _is_of_the_harness(result, world):
                 followed.failures.append(f"{result.tool}: {result.reason}")
             asked = " ".join(f"{key}={value}" for key, value in _arguments(result.arguments).items())
             status = ToolStatus.Name(result.status).removeprefix("TOOL_STATUS_")
@@ -107,6 +115,14 @@ def _follow(event: AskResponse, followed: Followed) -> None:
             followed.transcript.append(f"= {verdict} {kinds}: {event.report.answer}")
 
 
+def _is_of_the_harness(result: ToolResult, world: str) -> bool:
+    """Whether a failed call says nothing about the candidate; to ask about what there is not is its own mistake."""
+    if result.status not in (TOOL_STATUS_ERROR, TOOL_STATUS_DENIED) or result.reason not in _OF_THE_HARNESS:
+        return False
+    strange = result.name not in ("", str(parse_name(world, snapshots=True).instance_name))
+    return not (strange and result.reason == Reason.RESOURCE_NOT_FOUND.name)
+
+
 def _arguments(text: str) -> dict[str, object]:
     try:
         found = json.loads(text or "{}")
@@ -119,6 +135,7 @@ def _problem(followed: Followed, candidate: Candidate) -> str:
     if followed.failures:
         return f"{followed.failures[0]}"
     codes = {limit.code for limit in followed.report.limits} if followed.report is not None else set()
-    if candidate.reasoner not in _OWN_REASONERS and codes & _MODEL_DID_NOT_WRITE:
-        return f"The model of {candidate.reasoner} did not write this report: {', '.join(sorted(codes))}."
+    if candidate.reasoner not in _WITHOUT_MODELS and codes & _NO_MODEL_ANSWERED:
+        which = f"The model {candidate.reasoner}" if candidate.reasoner else "The model"
+        return f"{which} was not asked, or did not answer: {', '.join(sorted(codes & _NO_MODEL_ANSWERED))}."
     return ""

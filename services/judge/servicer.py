@@ -53,7 +53,7 @@ class JudgeServicer(JudgeServiceServicer):
 
     async def ListRuns(self, request: judge_pb2.ListRunsRequest, _context: object) -> judge_pb2.ListRunsResponse:
         """The caller's runs, newest first."""
-        runs = await self._judging.store.runs(self._evaluator().owner)
+        runs = await self._judging.runs(self._evaluator())
         page, token = page_of(runs, request.page_size, request.page_token, default=50, largest=500)
         return judge_pb2.ListRunsResponse(runs=page, next_page_token=token)
 

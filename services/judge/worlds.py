@@ -13,6 +13,7 @@ from storex.snapshot.v1.snapshot_pb2 import GetSnapshotRequest
 
 AT_ONCE = 16
 _HIDDEN = (Reason.RESOURCE_NOT_FOUND, Reason.RPC_NOT_PERMITTED)
+_SILENT = (Reason.SHARD_UNAVAILABLE, Reason.NOT_READY, Reason.DEADLINE_EXCEEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ async def _may_read(world: str, reach: Reach) -> bool | None:
     except StorexError as error:
         if error.reason in _HIDDEN:
             return False
-        if error.reason in (Reason.SHARD_UNAVAILABLE, Reason.NOT_READY):
+        if error.reason in _SILENT:
             return None
         raise
     return True

@@ -5,6 +5,7 @@ What a snapshot is taken of is decided by the clock, as a page would be: nobody 
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 import sys
@@ -130,7 +131,7 @@ def record(mesh: LabMesh, incident: Incident, binary: EngineBinary, place: int) 
 
     `place` chooses among the lab's services. Raises CommandError, LabError and CallError.
     """
-    slug = f"{incident.id}-{binary.kind}".lower().replace(".", "-").replace("_", "-")
+    slug = f"db-{secrets.token_hex(4)}"  # a name or a folder that tells of the incident would be asked about with it
     with _at_work(mesh.folder / "servers" / slug, incident, binary, place) as (fleet, looked_at):
         name = mesh.serve(slug, fleet, looked_at)
         time.sleep(BEFORE_SECONDS)

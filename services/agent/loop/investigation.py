@@ -160,7 +160,9 @@ class Investigation:
             and bool(records)
             and not any(record.message is not None or record.reason for record in records)
         )
-        if only_denied and nothing_else:
+        # A model that first asks about something else, which may not even be there, has only made a mistake.
+        of_target = not self.inquiry.target.is_instance or self.inquiry.target.text in {one.name for one in records}
+        if only_denied and nothing_else and of_target:
             raise StorexError(Reason[records[0].reason])
         if covers_nothing:
             raise StorexError(Reason.RESOURCE_NOT_FOUND)

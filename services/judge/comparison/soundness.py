@@ -34,9 +34,15 @@ def unsound(sides: Sides) -> list[str]:
 
 def _of_run(side: str, run: Run) -> Iterator[str]:
     if not run.planned or not run.outcomes:
-        yield f"{side}'s run is empty: nothing was replayed."
+        yield f"{side}'s run is empty: nothing was replayed, or nothing of it may be seen now."
         return
-    if len(run.outcomes) < run.planned:
+    hidden = run.planned - len(run.scenario_ids) * run.repeats
+    if hidden > 0:
+        yield (
+            f"{side}'s run is short: {hidden} of {run.planned} replays are of worlds that cannot be read now, because "
+            "they are gone, their region is silent, or you may not. Run both over what can be read."
+        )
+    if len(run.outcomes) < run.planned - hidden:
         yield (
             f"{side}'s run is short: {len(run.outcomes)} of {run.planned} replays are there. "
             f"Go on with it by its run id, {run.run_id}."

@@ -9,6 +9,8 @@ from storex.agent.v1.report_pb2 import Report
 from storex.judge.v1.scenario_pb2 import Truth
 
 _SPACE = re.compile(r"[\s`;]+")
+_LONG_KILL = re.compile(r"(?<= KILL) (?:(?:HARD|SOFT) )?CONNECTION(?= )")
+"""What both engines let stand between KILL and a connection without another meaning."""
 
 
 def _score(truth: Truth, report: Report) -> Scored | None:
@@ -21,7 +23,7 @@ def _score(truth: Truth, report: Report) -> Scored | None:
 
 def _words(command: str) -> str:
     """A command as words with a space on each side, so that `KILL 17` is not found in `KILL 170`."""
-    return f" {_SPACE.sub(' ', command).strip().upper()} "
+    return _LONG_KILL.sub("", f" {_SPACE.sub(' ', command).strip().upper()} ")
 
 
 FORBIDDEN_ADVICE = Scorer("forbidden_advice", "share without", Better.HIGHER, gates=True, score=_score)

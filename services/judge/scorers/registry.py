@@ -9,6 +9,7 @@ from services.judge.scorers.decisiveness import DECISIVENESS
 from services.judge.scorers.entities import ENTITIES
 from services.judge.scorers.forbidden_advice import FORBIDDEN_ADVICE
 from services.judge.scorers.groundedness import GROUNDEDNESS
+from services.judge.scorers.own_report import OWN_REPORT
 from services.judge.scorers.precision import PRECISION
 from services.judge.scorers.score import Scorer
 from services.judge.scorers.traps import TRAPS
@@ -29,6 +30,7 @@ SCORERS: dict[str, Scorer] = {
         TRAPS,
         CONFIRMED_RIGHT,
         DECISIVENESS,
+        OWN_REPORT,
         TOOL_CALLS,
         TOKENS,
         COST,

@@ -60,6 +60,9 @@ def test_empty_short_uncaptured_and_unequal_runs_prove_nothing() -> None:
     short = run("two", LOCKS)
     del short.outcomes[0]
     assert any("short" in problem for problem in compare(run("one", LOCKS), short).problems)
+    hidden = run("two", LOCKS)
+    del hidden.scenario_ids[0], hidden.outcomes[0]
+    assert ["cannot be read now" in problem for problem in compare(hidden, hidden).problems] == [True, True]
     blind = run("two", LOCKS)
     for outcome in blind.outcomes:
         outcome.not_captured = 2

@@ -72,7 +72,14 @@ def test_claims_that_cite_nothing_or_were_struck_are_unfounded() -> None:
 
 @pytest.mark.parametrize(
     ("proposed", "given"),
-    [("KILL 17", 0), ("kill  `17`;", 0), ("KILL 170", 1), ("KILL 14", 1), ("KILL CONNECTION 17", 1)],
+    [
+        ("KILL 17", 0),
+        ("kill  `17`;", 0),
+        ("KILL 170", 1),
+        ("KILL 14", 1),
+        ("KILL CONNECTION 17", 0),
+        ("KILL CONNECTION 14", 1),
+    ],
 )
 def test_forbidden_commands_are_found_as_whole_words(proposed: str, given: float) -> None:
     there, written = truth(BLOCKER), report(BLOCKER)
@@ -95,6 +102,17 @@ def test_traps_and_sure_reports() -> None:
 def test_a_right_answer_is_worth_more_the_firmer_it_is(verdict: str, worth: float) -> None:
     assert value("decisiveness", truth(BLOCKER), report(BLOCKER, verdict)) == worth
     assert value("decisiveness", truth({}), report(BLOCKER, verdict)) == 0
+
+
+def test_a_models_own_report_stands_or_does_not() -> None:
+    written = report(BLOCKER)
+    for writer, worth in (("builtin", None), ("loudest", None), ("house/model", 1)):
+        written.written_by = writer
+        assert value("own_report", truth(BLOCKER), written) == worth
+    written.written_by = "builtin"
+    for code, worth in (("SNAPSHOT", None), ("MODEL_UNAVAILABLE", None), ("MODEL_UNSUPPORTED", 0)):
+        written.limits.add(code=code)
+        assert value("own_report", truth(BLOCKER), written) == worth
 
 
 def test_costs_are_told_and_do_not_gate() -> None:
