@@ -127,6 +127,7 @@ def agent_of(root: Fields) -> AgentSettings:
         tool_seconds=below.number("tool_seconds", lowest=0.1, highest=_MOST_SECONDS),
         model_seconds=below.number("model_seconds", lowest=1.0, highest=_MOST_SECONDS),
         tools={name: _tool(fields) for name, fields in below.entries("tools")},
+        prompts=below.folder("prompts"),
     )
     below.finish()
     return settings

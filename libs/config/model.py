@@ -264,6 +264,8 @@ class AgentSettings:
     tool_seconds: float | None = None
     model_seconds: float | None = None
     tools: Mapping[str, ToolSeconds] = field(default_factory=dict)
+    prompts: Path | None = None
+    """A folder of prompts, NAME/VERSION.md, beside those that come with Storex."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         )
         server = RpcServer(ServerSettings(config.listen), interceptors, [_SERVICE])
         usage = ModelUsageReport(door.ledger, clock, config.models.currency)
-        servicer = AgentServicer(asking, Candidates(models, specialists), usage, reach_for)
+        servicer = AgentServicer(asking, Candidates(models, specialists, config.prompts), usage, reach_for)
         add_AgentServiceServicer_to_server(servicer, server.grpc)
         return App(server, policy, closing.pop_all())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from libs.core.errors import Reason, StorexError
 from libs.llm.ledger import Who
@@ -32,6 +33,8 @@ class Candidates:
 
     models: Models
     specialists: Mapping[str, Specialist]
+    prompts: Path | None = None
+    """A folder of prompts beside those that come with the agent."""
 
     def apply(self, candidate: Candidate, asking: Asking) -> Asking:
         """The service's `asking` as the candidate does it. Raises StorexError REQUEST_INVALID."""
@@ -45,7 +48,7 @@ class Candidates:
             for name, specialist in self.specialists.items()
         }
         for name, reference in candidate.prompts.items():
-            specialists[name] = _with_prompt(specialists, name, reference)
+            specialists[name] = _with_prompt(specialists, name, reference, self.prompts)
         reasoners = self._reasoners(candidate.reasoner, specialists)
         return replace(asking, tools=tools, reasoners=reasoners, limits=_limited(asking.limits, candidate))
 
@@ -75,11 +78,13 @@ def _remaining(tools: Mapping[str, Tool], candidate: Candidate) -> dict[str, Too
     return {name: tool for name, tool in tools.items() if name not in candidate.without_tools}
 
 
-def _with_prompt(specialists: Mapping[str, Specialist], name: str, reference: str) -> Specialist:
+def _with_prompt(
+    specialists: Mapping[str, Specialist], name: str, reference: str, own_prompts: Path | None
+) -> Specialist:
     if name not in specialists:
         raise _invalid("prompts", f"there is no specialist {name!r}")
     try:
-        prompt = load_prompt(reference)
+        prompt = load_prompt(reference, own=own_prompts)
     except PromptError:
         raise _invalid("prompts", f"there is no usable prompt {reference!r}") from None
     return replace(specialists[name], prompt=prompt)

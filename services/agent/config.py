@@ -40,6 +40,8 @@ class AgentConfig:
     environment_endpoint: Endpoint | None = None
     """The endpoint that the environment names; used where the configuration lists none at all."""
     limits: LoopLimits = field(default_factory=LoopLimits)
+    prompts: Path | None = None
+    """A folder of prompts beside those that come with the agent, for candidates to name."""
     model_unnamed: bool = False
     """Whether the environment names an endpoint and no model, so that the endpoint is not used."""
 
@@ -89,6 +91,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Age
         models=storex.models,
         environment_endpoint=_from_environment(environment),
         limits=limits_from(storex.agent),
+        prompts=storex.agent.prompts,
         model_unnamed=bool(environment.get("OPENAI_BASE_URL")) and not environment.get("STOREX_MODEL"),
     )
 

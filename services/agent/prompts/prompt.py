@@ -32,12 +32,20 @@ class Prompt:
         return _VARIABLE.sub(lambda match: values[match[1]], self.text)
 
 
-def load_prompt(reference: str, folder: Path = PROMPTS) -> Prompt:
-    """The prompt `name@version`. Raises PromptError."""
+def load_prompt(reference: str, folder: Path = PROMPTS, own: Path | None = None) -> Prompt:
+    """The prompt `name@version`, from `folder` or from one's own, which add versions and never replace one.
+
+    Raises PromptError.
+    """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise PromptError(f"{reference!r} does not name a prompt: write name@version")
     path = folder / match["name"] / f"{match['version']}.md"
+    added = own / match["name"] / path.name if own is not None else None
+    if added is not None and added.is_file():
+        if path.is_file():
+            raise PromptError(f"{added}: there is a {reference} already; give yours another version")
+        path = added
     try:
         header, _, text = path.read_text(encoding="utf-8").partition("\n")
     except OSError:

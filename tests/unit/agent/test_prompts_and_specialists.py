@@ -42,6 +42,18 @@ def test_a_prompt_that_is_not_right_is_refused(tmp_path: Path, reference: str, t
         load_prompt(reference, tmp_path)
 
 
+def test_a_folder_of_ones_own_adds_versions_and_replaces_none(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    _prompt(tmp_path, "variables:\nTheirs.")
+    _prompt(own, "variables:\nMine.")
+    (own / "lead" / "1.md").rename(own / "lead" / "2.md")
+    assert [load_prompt(f"lead@{version}", tmp_path, own).text for version in (1, 2)] == ["Theirs.", "Mine."]
+    (own / "lead" / "1.md").write_text("variables:\nAlso mine.")
+    with pytest.raises(PromptError, match="another version"):
+        load_prompt("lead@1", tmp_path, own)
+
+
 def test_every_specialist_loads_and_the_lead_comes_first() -> None:
     specialists = load_specialists(TOOLS)
     assert next(iter(specialists)) == LEAD

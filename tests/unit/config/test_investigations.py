@@ -35,6 +35,7 @@ def test_the_example_of_the_reference_is_read(tmp_path: Path) -> None:
         ("agent:\n  steps: 0\n", 3, "must be from 1 to 1000"),
         ("agent:\n  wall_seconds: .inf\n", 3, "must be a number"),
         ("agent:\n  speed: 3\n", 3, "unknown key 'speed'"),
+        ("agent:\n  prompts: [a]\n", 3, "must be text"),
         ("agent:\n  tools:\n    get_health: {}\n", 4, "is missing"),
         ("models:\n  budgets:\n    user: {cost: -1}\n", 4, "must be a number"),
         ("models:\n  endpoints:\n    a: {base_url: 'http://x', model: m, api: soap}\n", 4, "no interface"),
