@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,19 @@ BUILTIN = Candidate(name="builtin", reasoner="builtin")
 
 @dataclass
 class Model:
-    """The scripted model: `script` may be set by a test, and is what it was after that."""
+    """The scripted model, which reads health and hands in what stands there."""
 
     endpoint: ScriptedEndpoint | None = None
     script: Script = field(default=reads_and_reports)
+
+    @contextmanager
+    def doing(self, script: Script) -> Iterator[None]:
+        """While the block lasts it does something else."""
+        self.script, before = script, self.script
+        try:
+            yield
+        finally:
+            self.script = before
 
     def __call__(self, request: dict[str, Any]) -> Any:
         return self.script(request)

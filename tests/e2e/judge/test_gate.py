@@ -52,11 +52,8 @@ def test_a_run_over_worlds_that_lack_what_is_asked_of_them(judged: JudgeMesh) ->
         past = [("list_past_sessions", {"name": PAYMENTS, "except_session": f"ses_{place}"}) for place in range(4)]
         return calls(("get_health", {"name": PAYMENTS}), *past)
 
-    judged.model.script = asks_for_what_there_is_not
-    try:
+    with judged.model.doing(asks_for_what_there_is_not):
         run = judged.run(ids, Candidate(name="model", reasoner="scripted"))
-    finally:
-        judged.model.script = reads_and_reports
     assert run.outcomes[0].not_captured == 4
     [told] = [problem for problem in judged.problems(judged.run(ids), run) if "do not hold" in problem]
     assert told.startswith(f"The candidate asked for what the worlds do not hold in 4 of {run.outcomes[0].tool_calls}")

@@ -22,7 +22,6 @@ from storex.judge.v1.judge_pb2 import (
 )
 from tests.e2e.command import until
 from tests.e2e.judge.conftest import BUILTIN, JudgeMesh
-from tests.e2e.judge.model import reads_and_reports
 from tests.integration.llm.scripted_server import calls
 
 pytestmark = pytest.mark.engine
@@ -134,11 +133,8 @@ def test_a_model_whose_report_did_not_stand_is_scored_for_that(judged: JudgeMesh
     good = judged.run(ids, model)
     assert not broken(good)
     assert {score.scorer: score.value for score in good.outcomes[0].scores}["own_report"] == 1
-    judged.model.script = lambda _: calls(("submit_report", {"answer": "All is well.", "root_causes": []}))
-    try:
+    with judged.model.doing(lambda _: calls(("submit_report", {"answer": "All is well.", "root_causes": []}))):
         wrong = judged.run(ids, model)
-    finally:
-        judged.model.script = reads_and_reports
     assert not broken(wrong)
     assert {score.scorer: score.value for score in wrong.outcomes[0].scores}["own_report"] == 0
     assert [problem.partition(" fell")[0] for problem in judged.problems(good, wrong)] == ["lock: own_report"]
@@ -153,10 +149,7 @@ def test_a_candidate_that_asks_about_what_there_is_not_made_its_own_mistake(judg
             return calls(("get_overview", {"name": name}))
         return calls(("submit_report", {"answer": "All is well.", "root_causes": []}))
 
-    judged.model.script = strays
-    try:
+    with judged.model.doing(strays):
         run = judged.run(ids, Candidate(name="model", reasoner="scripted"))
-    finally:
-        judged.model.script = reads_and_reports
     assert any("no-such" in line and "DENIED" in line for line in run.outcomes[0].transcript)
     assert run.outcomes[0].status == OUTCOME_STATUS_SCORED

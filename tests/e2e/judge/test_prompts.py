@@ -34,9 +34,8 @@ def prompts(judged: JudgeMesh) -> Iterator[Path]:
     """The folder of one's own prompts, with version 2 of the lead's: a copy with one more sentence."""
     path = judged.folder / "prompts" / "lead" / "2.md"
     path.write_text(f"{(PROMPTS / 'lead' / '1.md').read_text()}\n{ADDED}\n")
-    judged.model.script = obedient
-    yield path
-    judged.model.script = reads_and_reports
+    with judged.model.doing(obedient):
+        yield path
     path.unlink()
 
 

@@ -93,7 +93,6 @@ def test_a_replay_does_not_learn_what_another_one_made_of_the_same_world(judged:
     ids = judged.copies("lock.row_blocker", "earlier", 1)
     judged.run(ids)
     name = "regions/eu-west-1/instances/payments-1"
-    before = judged.model.script
     asked = []
 
     def curious(request: dict[str, object]) -> object:
@@ -102,11 +101,8 @@ def test_a_replay_does_not_learn_what_another_one_made_of_the_same_world(judged:
             return calls(("list_past_sessions", {"name": name}), ("get_health", {"name": name}))
         return calls(("submit_report", {"answer": "It is so.", "root_causes": []}))
 
-    judged.model.script = curious
-    try:
+    with judged.model.doing(curious):
         run = judged.run(ids, Candidate(name="curious", reasoner="scripted"))
-    finally:
-        judged.model.script = before
     assert run.outcomes[0].not_captured == 1
     assert "list_past_sessions ERROR" in asked[1]
     assert "earlier investigations" in asked[1]
