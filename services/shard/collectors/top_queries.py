@@ -13,6 +13,7 @@ from services.shard.digest_window import DigestDelta, cumulative, deltas, lost_c
 from services.shard.history.past_work import PastWork, past_work
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
+from services.shard.running_work import RunningWork, running_work
 from services.shard.sampler.history import DigestSample, RunningStatement
 from services.shard.statement_texts import KnownStatement
 from services.shard.system_statements import is_system
@@ -65,7 +66,7 @@ def _page(
     measured: float,
     observation: session_pb2.Observation,
 ) -> diagnostics_pb2.ListTopQueriesResponse:
-    queries.sort(key=lambda query: (-query.total_seconds, query.statement.digest))
+    queries.sort(key=lambda query: (-max(query.total_seconds, query.running_load * measured), query.statement.digest))
     page, token = page_of(queries, request.page_size, request.page_token, default=20, largest=200)
     return diagnostics_pb2.ListTopQueriesResponse(
         observation=observation, window_seconds=round(measured, 3), queries=page, next_page_token=token
@@ -101,6 +102,7 @@ def _counted(
     rows_now, now = cumulative(rows, before.counters), view.clock.monotonic()
     if now - view.history.digests[-1].at >= KEPT_APART:  # a slow server is sampled seldom
         view.history.add_digests(DigestSample(now, rows_now))
+    running = dict(running_work(view.history.activity, now, measured))
     queries = []
     for delta in deltas(rows, before.counters):
         known = view.texts.of_engine(delta.digest, delta.digest_text)
@@ -109,7 +111,10 @@ def _counted(
             change = work_change(view.history.digests, delta, rows_now[delta.key], now)
             if change is not None:
                 stats.work_change.CopyFrom(_work_change(change, view))
+            if delta.key in running:
+                running.pop(delta.key).add_to(stats)
             queries.append(stats)
+    queries += [_not_ended(work) for key, work in running.items() if _is_told(key[0], work)]
     lost = lost_calls(rows, before.counters)
     return queries, [_table_full(lost)] if lost else []
 
@@ -139,6 +144,22 @@ def _stats(delta: DigestDelta, known: KnownStatement, measured: float) -> diagno
         full_scans=counters["full_scans"],
         unindexed_calls=unindexed_calls(counters),
     )
+
+
+def _is_told(schema: str, work: RunningWork) -> bool:
+    """Whether a statement none of whose calls has ended is one of applications, and has run for long."""
+    return work.is_long and bool(work.statement.tables) and not is_system(schema, work.statement.tables)
+
+
+def _not_ended(work: RunningWork) -> diagnostics_pb2.QueryStats:
+    statement = work.statement
+    stats = diagnostics_pb2.QueryStats(
+        statement=session_pb2.Statement(digest=statement.digest, digest_text=statement.text),
+        schema=statement.schema,
+        tables=_qualified(statement.tables, statement.schema),
+    )
+    work.add_to(stats)
+    return stats
 
 
 def _work_change(change: Change, view: InstanceView) -> diagnostics_pb2.WorkChange:

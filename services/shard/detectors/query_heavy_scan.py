@@ -7,7 +7,7 @@ the other, is how a batch works, and not told.
 from __future__ import annotations
 
 from services.shard.detectors.parts import named_tables, statement_evidence, statement_parts
-from services.shard.detectors.query_scans import lacks_index
+from services.shard.detectors.query_scans import calls_of, lacks_index, load_of, looks_for_few_rows, runs_on_and_on
 from services.shard.detectors.readings import Detection, Readings, limit_codes
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
@@ -23,6 +23,7 @@ LOAD = 0.25
 CRITICAL_LOAD = 2.0
 MOST_FINDINGS = 3
 _FIGURES = ("rows_examined", "rows_sent", "calls", "calls_per_second", "load", "average_seconds")
+_RUNNING_FIGURES = ("running_sessions", "running_seconds", "running_load")
 
 
 def detect(readings: Readings) -> Detection:
@@ -45,9 +46,12 @@ def detect(readings: Readings) -> Detection:
 
 
 def _is_heavy(query: diagnostics_pb2.QueryStats, all_rows: int) -> bool:
+    if runs_on_and_on(query):
+        return not looks_for_few_rows(query.statement.digest_text)
     return (
-        query.load >= LOAD
-        and query.calls >= FEWEST_CALLS
+        load_of(query) >= LOAD
+        and query.calls > 0
+        and calls_of(query) >= FEWEST_CALLS
         and query.rows_examined >= ROWS_PER_CALL * query.calls
         and query.rows_examined >= SHARE_OF_ROWS * all_rows
         and query.rows_affected == 0
@@ -57,7 +61,7 @@ def _is_heavy(query: diagnostics_pb2.QueryStats, all_rows: int) -> bool:
 
 def _is_a_batch(query: diagnostics_pb2.QueryStats, readings: Readings) -> bool:
     """Whether samples caught the statement, and always in the same one session."""
-    if query.load > 1.0:
+    if load_of(query) > 1.0:
         return False
     key = (query.schema, query.statement.digest)
     caught = [
@@ -71,16 +75,26 @@ def _is_a_batch(query: diagnostics_pb2.QueryStats, readings: Readings) -> bool:
 
 def _finding(answer: diagnostics_pb2.ListTopQueriesResponse, place: int) -> finding_pb2.Finding:
     query = answer.queries[place]
-    per_call = query.rows_examined / max(1, query.calls)
+    load = load_of(query)
     return finding_pb2.Finding(
         kind=KIND,
-        severity=finding_pb2.SEVERITY_CRITICAL if query.load >= CRITICAL_LOAD else finding_pb2.SEVERITY_WARNING,
-        confidence=0.85,
-        summary=(
-            f"A statement on {named_tables(query)} reads {per_call:.0f} rows a call, as it"
-            f" is written to, {query.calls_per_second:.1f} times a second; it keeps {query.load:.1f} sessions busy."
-        ),
+        severity=finding_pb2.SEVERITY_CRITICAL if load >= CRITICAL_LOAD else finding_pb2.SEVERITY_WARNING,
+        confidence=0.85 if query.calls else 0.7,
+        summary=f"A statement on {named_tables(query)} {_doing(query)}",
         entities=statement_parts(query),
-        evidence=statement_evidence(answer, place, *_FIGURES),
-        impact=query.load,
+        evidence=statement_evidence(answer, place, *(_FIGURES if query.calls else _RUNNING_FIGURES)),
+        impact=load,
+    )
+
+
+def _doing(query: diagnostics_pb2.QueryStats) -> str:
+    if not query.calls:
+        return (
+            f"has run for {query.running_seconds:.0f} s in {query.running_sessions} sessions at once, and none of"
+            " them has ended yet."
+        )
+    per_call = query.rows_examined / query.calls
+    return (
+        f"reads {per_call:.0f} rows a call, as it is written to, {query.calls_per_second:.1f} times a second; it keeps"
+        f" {load_of(query):.1f} sessions busy."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.shard.detectors.parts import named_tables, statement_evidence, statement_parts
-from services.shard.detectors.query_scans import lacks_index
+from services.shard.detectors.query_scans import lacks_index, load_of, looks_for_few_rows, runs_on_and_on
 from services.shard.detectors.readings import Detection, Readings, limit_codes
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
@@ -14,6 +14,7 @@ CRITICAL_LOAD = 1.0
 MOST_FINDINGS = 3
 
 _FIGURES = ("rows_examined", "rows_sent", "rows_affected", "unindexed_calls", "calls", "load", "average_seconds")
+_RUNNING_FIGURES = ("running_sessions", "running_seconds", "running_load")
 
 
 def detect(readings: Readings) -> Detection:
@@ -23,9 +24,15 @@ def detect(readings: Readings) -> Detection:
         return Detection(not_checked=True, reason="The statements could not be read.")
     if "SAMPLED_ONLY" in limit_codes(answer):
         return Detection(not_checked=True, reason=_sampled_reason(answer))
-    guilty = [place for place, query in enumerate(answer.queries) if lacks_index(query)][:MOST_FINDINGS]
+    guilty = [place for place, query in enumerate(answer.queries) if _is_guilty(query)][:MOST_FINDINGS]
     findings = tuple(_finding(answer, place, readings) for place in guilty)
     return Detection(findings, "" if findings else _clear(answer))
+
+
+def _is_guilty(query: diagnostics_pb2.QueryStats) -> bool:
+    if runs_on_and_on(query):
+        return looks_for_few_rows(query.statement.digest_text)
+    return lacks_index(query)
 
 
 def _clear(answer: diagnostics_pb2.ListTopQueriesResponse) -> str:
@@ -52,24 +59,40 @@ def _sampled_reason(answer: diagnostics_pb2.ListTopQueriesResponse) -> str:
 
 def _finding(answer: diagnostics_pb2.ListTopQueriesResponse, place: int, readings: Readings) -> finding_pb2.Finding:
     query = answer.queries[place]
-    per_call = query.rows_examined / max(1, query.calls)
-    results = (query.rows_sent + query.rows_affected) / max(1, query.calls)
+    load = load_of(query)
     finding = finding_pb2.Finding(
         kind=KIND,
-        severity=finding_pb2.SEVERITY_CRITICAL if query.load >= CRITICAL_LOAD else finding_pb2.SEVERITY_WARNING,
-        confidence=0.95 if query.unindexed_calls >= 0.95 * query.calls else 0.8,
-        summary=(
-            f"A statement on {named_tables(query)} reads {per_call:.0f} rows a call to"
-            f" return or change {results:.1f}, without a fitting index, {query.calls_per_second:.1f} times a second."
-        ),
+        severity=finding_pb2.SEVERITY_CRITICAL if load >= CRITICAL_LOAD else finding_pb2.SEVERITY_WARNING,
+        confidence=_confidence(query),
+        summary=f"A statement on {named_tables(query)} {_doing(query)}",
         entities=statement_parts(query),
-        evidence=statement_evidence(answer, place, *_FIGURES),
-        impact=query.load,
+        evidence=statement_evidence(answer, place, *(_FIGURES if query.calls else _RUNNING_FIGURES)),
+        impact=load,
     )
     onset = _first_seen(query, readings)
     if onset is not None:
         finding.onset.CopyFrom(timestamp(onset))
     return finding
+
+
+def _confidence(query: diagnostics_pb2.QueryStats) -> float:
+    if not query.calls:
+        return 0.6
+    return 0.95 if query.unindexed_calls >= 0.95 * query.calls else 0.8
+
+
+def _doing(query: diagnostics_pb2.QueryStats) -> str:
+    if not query.calls:
+        return (
+            f"looks for few rows and has run for {query.running_seconds:.0f} s in {query.running_sessions} sessions at"
+            " once, and none of them has ended yet."
+        )
+    per_call = query.rows_examined / query.calls
+    results = (query.rows_sent + query.rows_affected) / query.calls
+    return (
+        f"reads {per_call:.0f} rows a call to return or change {results:.1f}, without a fitting index,"
+        f" {query.calls_per_second:.1f} times a second."
+    )
 
 
 def _first_seen(query: diagnostics_pb2.QueryStats, readings: Readings) -> float | None:

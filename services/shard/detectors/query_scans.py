@@ -15,6 +15,13 @@ SHARE_WITHOUT_INDEX = 0.5
 LOAD = 0.05
 """Sessions busy with the statement on average, below which it does not matter."""
 
+TOGETHER, LONG = 2, 10.0
+"""So many sessions that run the same statement for so many seconds read a great deal, whatever the engine counts."""
+_READS = re.compile(
+    r"\s*(?:SELECT|WITH)\b(?!.*\bFOR\s+(?:UPDATE|SHARE)\b)(?!.*\bLOCK\s+IN\b)", re.IGNORECASE | re.DOTALL
+)
+"""A statement that waits for no row lock."""
+
 _LOOKS_FOR_SOMETHING = re.compile(r"\b(?:WHERE|ON|USING|LIMIT)\b", re.IGNORECASE)
 """Without one of these a statement means to read everything: that is a heavy scan, and no index would help."""
 _SUMS_UP = re.compile(
@@ -38,6 +45,29 @@ def lacks_index(query: diagnostics_pb2.QueryStats) -> bool:
         and query.rows_examined >= ROWS_PER_CALL * query.calls
         and query.rows_examined >= ROWS_PER_RESULT * results
         and looks_for_few_rows(query.statement.digest_text)
+    )
+
+
+def calls_of(query: diagnostics_pb2.QueryStats) -> int:
+    """The calls that ended in the window, and those that run."""
+    return query.calls + query.running_sessions
+
+
+def load_of(query: diagnostics_pb2.QueryStats) -> float:
+    """Sessions busy with it on average, whether their calls have ended or not."""
+    return max(query.load, query.running_load)
+
+
+def runs_on_and_on(query: diagnostics_pb2.QueryStats) -> bool:
+    """Whether several sessions have been reading for long in a statement of which no call has been seen to end.
+
+    What it reads is not counted yet; its time says that it is a great deal, for a plain read waits for no row lock.
+    """
+    return (
+        not query.calls
+        and query.running_sessions >= TOGETHER
+        and query.running_seconds >= LONG
+        and _READS.match(query.statement.digest_text) is not None
     )
 
 

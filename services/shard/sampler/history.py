@@ -114,6 +114,7 @@ class RunningStatement:
     connection_id: int
     seconds: float
     rows_examined: int | None
+    waits_for_lock: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,7 @@ class Sampler:
             connection_id=connection_id,
             seconds=real(row["seconds"]),
             rows_examined=None if row["rows_examined"] is None else whole(row["rows_examined"]),
+            waits_for_lock=LOCK_STATES.search(text(row["state"])) is not None,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from libs.core.errors import Reason, StorexError
@@ -221,6 +223,43 @@ async def test_without_digests_statements_are_estimated_from_samples() -> None:
     [query] = answer.queries
     assert (query.load, query.total_seconds, query.rows_examined) == (0.5, 5.0, 4000)
     assert [limit.code for limit in answer.observation.limits] == ["PERFORMANCE_SCHEMA_OFF", "SAMPLED_ONLY"]
+
+
+def watched(*running: RunningStatement, seconds: int = 10) -> History:
+    """Samples of one moment after the other in which the same statements run, and digests from before."""
+    history, now = history_before(float(seconds)), ManualClock().monotonic()
+    for second in range(seconds):
+        history.add_activity(ActivitySample(now - seconds + second, running))
+    return history
+
+
+async def test_what_has_not_ended_is_told() -> None:
+    long = RunningStatement("orders", "sx-9", "SELECT ward, COUNT(*) FROM lines GROUP BY ward", ("lines",), 8, 40.0, 70)
+    second = replace(long, connection_id=9, seconds=12.0, rows_examined=30)
+    waiting = replace(long, connection_id=10, waits_for_lock=True)
+    short = RunningStatement("orders", "sx-2", "SELECT a FROM lines", ("lines",), 11, 0.4, 1)
+    sleeper = RunningStatement("orders", "sx-3", "SELECT SLEEP(?)", (), 12, 90.0, 0)
+    source = RecordedSource({Statement.DIGESTS: []})
+    answer = await top_queries(source, watched(long, second, waiting, short, sleeper))
+    [query] = answer.queries
+    assert (query.statement.digest, query.schema, list(query.tables)) == ("sx-9", "orders", ["orders.lines"])
+    assert (query.calls, query.running_sessions, query.running_seconds) == (0, 2, 40.0)
+    assert (query.running_rows_examined, query.running_load) == (100, 2.0)
+
+
+async def test_calls_that_run_stand_beside_those_that_ended() -> None:
+    ended = digest("a", 130, schema_name="orders")
+    running = RunningStatement("orders", "a", "SELECT * FROM lines", ("lines",), 8, 0.3, 5)
+    answer = await top_queries(RecordedSource({Statement.DIGESTS: [ended]}), watched(running))
+    [query] = answer.queries
+    assert (query.calls, query.running_sessions, query.running_load) == (130, 1, 1.0)
+
+
+async def test_a_sample_from_long_ago_says_nothing_of_what_runs_now() -> None:
+    history, now = history_before(60.0), ManualClock().monotonic()
+    running = RunningStatement("orders", "sx-1", "SELECT * FROM lines", ("lines",), 8, 300.0, None)
+    history.add_activity(ActivitySample(now - 20.0, (running,)))
+    assert not (await top_queries(RecordedSource({Statement.DIGESTS: []}), history)).queries
 
 
 STATUS = [

@@ -19,7 +19,7 @@ from services.shard.detectors.readings import Detection, Readings
 from services.shard.mysql.statements import DIGEST_COUNTERS
 from services.shard.sampler.history import ActivitySample, DigestSample, History, RunningStatement
 from storex.diagnostics.v1 import diagnostics_pb2 as d
-from storex.diagnostics.v1 import session_pb2
+from storex.diagnostics.v1 import finding_pb2, session_pb2
 from tests.unit.shard.findings import NOW, check_against_the_catalogue, check_prose, entities, limited, readings
 
 DETECTS = (
@@ -91,6 +91,56 @@ def test_one_session_alone_is_a_batch() -> None:
     alone = query_heavy_scan.detect(readings(history, list_top_queries=answer_of(scan(load=0.9))))
     assert not alone.findings
     assert "batch" in alone.reason
+
+
+def running(text: str, **changes: float) -> d.ListTopQueriesResponse:
+    """A statement of which no call has ended."""
+    figures = {"running_sessions": 3, "running_seconds": 45.0, "running_load": 2.6}
+    return answer_of(costing(statement(text=text), **{**figures, **changes}))
+
+
+SUMS_UP = "SELECT region, SUM(total) FROM lines GROUP BY region"
+LOOKS_UP = "SELECT id FROM lines WHERE sku = ?"
+
+
+def test_a_statement_that_never_ends_is_told_while_it_runs() -> None:
+    answer = running(SUMS_UP)
+    [finding] = query_heavy_scan.detect(readings(list_top_queries=answer)).findings
+    assert entities(finding)["cause", "statement_digest"] == ["d1"]
+    assert finding.severity == finding_pb2.SEVERITY_CRITICAL
+    assert "45 s in 3 sessions" in finding.summary
+    check_prose(finding)
+    assert not query_missing_index.detect(readings(list_top_queries=answer)).findings
+
+
+def test_one_that_looks_for_few_rows_and_never_ends_lacks_an_index() -> None:
+    answer = running(LOOKS_UP)
+    [finding] = query_missing_index.detect(readings(list_top_queries=answer)).findings
+    assert finding.confidence < 0.7  # nobody has counted yet what it reads
+    check_prose(finding)
+    assert not query_heavy_scan.detect(readings(list_top_queries=answer)).findings
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        (SUMS_UP, {"running_sessions": 1}),
+        (SUMS_UP, {"running_seconds": 4.0}),
+        (LOOKS_UP + " FOR UPDATE", {}),
+        ("SELECT id FROM lines WHERE sku = ? LOCK IN SHARE MODE", {}),
+        ("UPDATE lines SET total = ? WHERE sku = ?", {}),
+    ],
+    ids=["a report", "not for long", "may wait for a lock", "may wait for a shared lock", "a write"],
+)
+def test_statements_that_may_run_on(text: str, changes: dict[str, float]) -> None:
+    read = readings(list_top_queries=running(text, **changes))
+    assert not query_heavy_scan.detect(read).findings
+    assert not query_missing_index.detect(read).findings
+
+
+def test_calls_that_run_count_with_those_that_ended() -> None:
+    few = scan(calls=2, rows_examined=200_000, load=0.2, running_sessions=2, running_load=1.4)
+    assert query_heavy_scan.detect(readings(list_top_queries=answer_of(few))).findings
 
 
 @pytest.mark.parametrize(

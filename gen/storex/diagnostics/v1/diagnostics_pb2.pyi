@@ -870,6 +870,10 @@ class QueryStats(_message.Message):
     FULL_SCANS_FIELD_NUMBER: _builtins.int
     WORK_CHANGE_FIELD_NUMBER: _builtins.int
     UNINDEXED_CALLS_FIELD_NUMBER: _builtins.int
+    RUNNING_SESSIONS_FIELD_NUMBER: _builtins.int
+    RUNNING_SECONDS_FIELD_NUMBER: _builtins.int
+    RUNNING_ROWS_EXAMINED_FIELD_NUMBER: _builtins.int
+    RUNNING_LOAD_FIELD_NUMBER: _builtins.int
     schema: _builtins.str
     """The default schema that it ran in."""
     calls: _builtins.int
@@ -906,6 +910,14 @@ class QueryStats(_message.Message):
     """Calls that read their first table, or an index of it, whole."""
     unindexed_calls: _builtins.int
     """Calls that used no index, or read a whole table or index: as many as the engine's counters tell."""
+    running_sessions: _builtins.int
+    """Sessions that run it now; these calls have not ended, and count in none of the figures above."""
+    running_seconds: _builtins.float
+    """For how long the longest of them has run it, in seconds."""
+    running_rows_examined: _builtins.int
+    """Rows that they have read so far, where the engine tells: MariaDB does, MySQL does not."""
+    running_load: _builtins.float
+    """Sessions that samples of the process list caught running it, on average over the window."""
     @_builtins.property
     def statement(self) -> _session_pb2.Statement:
         """The statement."""
@@ -942,10 +954,14 @@ class QueryStats(_message.Message):
         full_scans: _builtins.int = ...,
         work_change: Global___WorkChange | None = ...,
         unindexed_calls: _builtins.int = ...,
+        running_sessions: _builtins.int = ...,
+        running_seconds: _builtins.float = ...,
+        running_rows_examined: _builtins.int = ...,
+        running_load: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement", "work_change", b"work_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_seconds", b"average_seconds", "calls", b"calls", "calls_per_second", b"calls_per_second", "errors", b"errors", "full_joins", b"full_joins", "full_scans", b"full_scans", "load", b"load", "lock_seconds", b"lock_seconds", "no_index_used", b"no_index_used", "rows_affected", b"rows_affected", "rows_examined", b"rows_examined", "rows_sent", b"rows_sent", "schema", b"schema", "sort_merge_passes", b"sort_merge_passes", "statement", b"statement", "tables", b"tables", "temp_disk_tables", b"temp_disk_tables", "temp_tables", b"temp_tables", "total_seconds", b"total_seconds", "unindexed_calls", b"unindexed_calls", "work_change", b"work_change"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_seconds", b"average_seconds", "calls", b"calls", "calls_per_second", b"calls_per_second", "errors", b"errors", "full_joins", b"full_joins", "full_scans", b"full_scans", "load", b"load", "lock_seconds", b"lock_seconds", "no_index_used", b"no_index_used", "rows_affected", b"rows_affected", "rows_examined", b"rows_examined", "rows_sent", b"rows_sent", "running_load", b"running_load", "running_rows_examined", b"running_rows_examined", "running_seconds", b"running_seconds", "running_sessions", b"running_sessions", "schema", b"schema", "sort_merge_passes", b"sort_merge_passes", "statement", b"statement", "tables", b"tables", "temp_disk_tables", b"temp_disk_tables", "temp_tables", b"temp_tables", "total_seconds", b"total_seconds", "unindexed_calls", b"unindexed_calls", "work_change", b"work_change"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

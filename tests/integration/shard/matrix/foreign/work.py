@@ -15,6 +15,7 @@ from libs.lab.injection import wait_until
 from libs.lab.server import set_global, status, variable
 from libs.lab.truth import Truth
 from libs.lab.workload import Workload
+from libs.redaction.sql import normalise
 from tests.integration.shard.matrix.foreign.clinic import (
     BEDS,
     DATABASE,
@@ -25,6 +26,7 @@ from tests.integration.shard.matrix.foreign.clinic import (
     Fault,
     among,
     execute,
+    on,
 )
 
 
@@ -276,6 +278,19 @@ def packets_too_large(clinic: Clinic) -> Truth:
     return Truth("config.change", ((CAUSE, "variable", "max_allowed_packet"),))
 
 
+def never_ends(clinic: Clinic) -> Truth:
+    """Reports of everything with everything; as none ends, the engine gives them no digest, but Storex its own."""
+    statement = (
+        "SELECT a.ward, COUNT(*), SUM(LENGTH(a.reason) * LENGTH(b.reason)) FROM visits a JOIN visits b"
+        " ON a.ward <> b.ward GROUP BY a.ward"
+    )
+    for _ in range(3):
+        clinic.under_way("quarterly", statement)
+    count = "SELECT COUNT(*) FROM information_schema.processlist WHERE time >= 3 AND info LIKE 'SELECT a.ward%'"
+    wait_until(lambda: int(clinic.administrator.execute(count)[0][0]) >= 3, "the reports")
+    return Truth("query.heavy_scan", ((CAUSE, "statement_digest", normalise(statement).digest), *on("visits")))
+
+
 FAULTS = {
     "missing_index.like": Fault("LIKE with a leading %", looks_for_an_end),
     "missing_index.function": Fault("A function around the indexed column", calculates_with_the_column),
@@ -287,6 +302,7 @@ FAULTS = {
     "temp_spill.distinct": Fault("DISTINCT over more than fits in memory", distinct_to_disk),
     "temp_spill.union": Fault("UNION over more than fits in memory", union_to_disk),
     "heavy_scan.group": Fault("A whole table is summed up all the time", adds_all_up),
+    "heavy_scan.never_ends": Fault("Several sessions run a statement of which no call ends", never_ends),
     "plan_regression.dropped": Fault("The index in use is dropped", loses_its_index),
     "n_plus_one.children": Fault("Several rows for each entry of a list", children_of_each),
     "n_plus_one.short": Fault("A short list, looked up in another table one by one", one_by_one),
