@@ -116,6 +116,10 @@ class SnapshotConfig:
     """Whether one is made when a finding opens."""
     after_investigation: bool = False
     """Whether one is made when an investigation has ended."""
+    apart_seconds: int = 600
+    """How long after one that was made by itself the next may be made of the same instance."""
+    most_an_hour: int = 12
+    """How many are made by themselves in an hour, of all instances together."""
     keep_days: int = 30
     keep_count: int = 500
     keep_bytes: int = 4 * 1024**3

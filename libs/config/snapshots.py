@@ -19,6 +19,8 @@ def read_snapshots(region: Fields) -> SnapshotConfig:
     config = SnapshotConfig(
         on_finding=below.flag("on_finding"),
         after_investigation=below.flag("after_investigation"),
+        apart_seconds=below.integer("apart_seconds", lowest=1, highest=86_400) or DEFAULT.apart_seconds,
+        most_an_hour=below.integer("most_an_hour", lowest=1, highest=1000) or DEFAULT.most_an_hour,
         keep_days=below.integer("keep_days", lowest=1, highest=3650) or DEFAULT.keep_days,
         keep_count=below.integer("keep_count", lowest=1, highest=100_000) or DEFAULT.keep_count,
         keep_bytes=DEFAULT.keep_bytes if megabytes is None else megabytes * _MEGABYTE,

@@ -184,6 +184,11 @@ class Reason(Enum):
         StatusCode.FAILED_PRECONDITION,
         "This region's configuration does not let this be done: set `{setting}` for it in storex.yaml.",
     )
+    SNAPSHOTS_ENOUGH = ErrorSpec(
+        StatusCode.RESOURCE_EXHAUSTED,
+        "This region makes at most {most} snapshots in an hour by itself. `storex snapshot create` makes one at once.",
+        600.0,
+    )
     MODEL_UNAVAILABLE = ErrorSpec(
         StatusCode.UNAVAILABLE, "The model endpoint does not answer. The builtin investigator can be used instead.", 5.0
     )

@@ -26,6 +26,7 @@ from services.agent.candidates import Candidates
 from services.agent.config import AgentConfig
 from services.agent.models import Models
 from services.agent.reach import Reach
+from services.agent.recording import Recording
 from services.agent.servicer import AgentServicer
 from services.agent.sessions.own import OwnSessions
 from services.agent.sessions.sqlite import SqliteSessionStore
@@ -94,7 +95,8 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
                 OwnSessions(store, call.caller.user.subject) if call.caller is not None else None,
             )
 
-        asking = Asking(store, TOOLS, models.reasoners_for, config.limits, clock, config.notes)
+        recording = Recording(config.recorded_after)
+        asking = Asking(store, TOOLS, models.reasoners_for, config.limits, clock, config.notes, recording)
         interceptors = server_interceptors(
             InterceptorDeps(
                 verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE, clock),

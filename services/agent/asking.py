@@ -21,6 +21,7 @@ from services.agent.loop.investigation import Investigation
 from services.agent.loop.limits import Budget, LoopLimits
 from services.agent.loop.recorded import highest_number
 from services.agent.reach import Reach
+from services.agent.recording import Recording
 from services.agent.records import Record, Records
 from services.agent.sessions.access import check_still_visible
 from services.agent.sessions.store import SessionHead, SessionStore
@@ -61,6 +62,7 @@ class Asking:
     clock: Clock
     notes: tuple[tuple[str, str], ...] = ()
     """Limits that every report names, as (code, sentence)."""
+    recording: Recording = field(default_factory=Recording)
     live: set[str] = field(default_factory=set)
     """The sessions with a question under way."""
 
@@ -98,6 +100,8 @@ class Asking:
             if inquiry.resumed:
                 await events.put(_goes_on(inquiry))
             report = await investigation.run()
+            if not _named_snapshots():
+                await self.recording.after(report, investigation.calling.reach, investigation.budget.remaining_seconds)
             try:
                 await self.store.finish_turn(inquiry.session_id, inquiry.turn, report)
             except StorexError as error:
@@ -242,9 +246,14 @@ def _goes_on(inquiry: Inquiry) -> agent_pb2.AskResponse:
 
 def _of_snapshot() -> tuple[tuple[str, str], ...]:
     """What a report says that stands on a snapshot: calls are answered from it because this one names it."""
+    text = "All evidence is of the snapshot {}, not of the live database."
+    return tuple(("SNAPSHOT", text.format(name)) for name in _named_snapshots())
+
+
+def _named_snapshots() -> tuple[str, ...]:
+    """The snapshots that this call asks in the place of live databases."""
     call = current_call()
-    named = () if call is None else call.metadata.get(SNAPSHOT, ())
-    return tuple(("SNAPSHOT", f"All evidence is of the snapshot {name}, not of the live database.") for name in named)
+    return () if call is None else tuple(call.metadata.get(SNAPSHOT, ()))
 
 
 def _checked_question(question: str) -> str:

@@ -36,6 +36,8 @@ class AgentConfig:
     policy: Path | None = None
     domains: Mapping[str, str] = field(default_factory=dict)
     """The regulatory domain of each region."""
+    recorded_after: frozenset[str] = frozenset()
+    """The regions that want a snapshot at the end of an investigation."""
     models: ModelsConfig = field(default_factory=ModelsConfig)
     environment_endpoint: Endpoint | None = None
     """The endpoint that the environment names; used where the configuration lists none at all."""
@@ -88,6 +90,9 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Age
         metrics_port=options.metrics_port,
         policy=storex.policy,
         domains={name: region.domain for name, region in storex.regions.items()},
+        recorded_after=frozenset(
+            name for name, region in storex.regions.items() if region.snapshots.after_investigation
+        ),
         models=storex.models,
         environment_endpoint=_from_environment(environment),
         limits=limits_from(storex.agent),

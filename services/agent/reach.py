@@ -16,6 +16,7 @@ from storex.agent.v1 import agent_pb2
 from storex.diagnostics.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
 from storex.fleet.v1.fleet_pb2_grpc import FleetServiceStub
 from storex.history.v1.history_pb2_grpc import HistoryServiceStub
+from storex.snapshot.v1.snapshot_pb2_grpc import SnapshotServiceStub
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
@@ -58,6 +59,7 @@ class Reach:
         self.diagnostics = DiagnosticsServiceStub(channel)
         self.fleet = FleetServiceStub(channel)
         self.history = HistoryServiceStub(channel)
+        self.snapshots = SnapshotServiceStub(channel)
 
     def within(self, timeout_seconds: float) -> Reach:
         """The same, with another limit for each call."""

@@ -30,6 +30,7 @@ from services.shard.servicer import DiagnosticsServicer, FleetServicer
 from services.shard.stores.archive import Archive
 from services.shard.stores.mysql import connect_to, open_mysql
 from services.shard.stores.sqlite import open_sqlite
+from services.shard.worlds.by_itself import ByItself
 from services.shard.worlds.interceptor import ReplayInterceptor
 from services.shard.worlds.keys import FileKeys
 from services.shard.worlds.on_finding import OnFinding
@@ -58,6 +59,7 @@ class App(Lifecycle):
         instances: Instances,
         archive: Archive,
         worlds: Worlds,
+        on_finding: OnFinding,
         registry: CollectorRegistry,
         tracing: Tracing,
     ) -> None:
@@ -65,6 +67,7 @@ class App(Lifecycle):
         self.worlds = worlds
         self.instances = instances
         self.archive = archive
+        self._on_finding = on_finding
         self._settings = settings
         self._policy = policy
         self._rules = rules
@@ -87,7 +90,7 @@ class App(Lifecycle):
         run_in_background(stack, InventoryWatch(process.config.path, region.name, self.instances).run)
         stack.push_async_callback(self.worlds.close)
         run_in_background(stack, self.worlds.run)
-        run_in_background(stack, OnFinding(self.worlds, self.instances, SystemClock()).run)
+        run_in_background(stack, self._on_finding.run)
         await self.server.start()
         stack.push_async_callback(self.server.stop, DRAIN_SECONDS)
         await self.server.set_serving(True)
@@ -160,5 +163,8 @@ def build(settings: ShardSettings) -> App:
     diagnostics_pb2_grpc.add_DiagnosticsServiceServicer_to_server(DiagnosticsServicer(instances), server.grpc)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetServicer(instances), server.grpc)
     history_pb2_grpc.add_HistoryServiceServicer_to_server(HistoryServicer(instances), server.grpc)
-    snapshot_pb2_grpc.add_SnapshotServiceServicer_to_server(SnapshotServicer(worlds, instances), server.grpc)
-    return App(settings, server, policy, rules, instances, archive, worlds, registry, tracing)
+    by_itself = ByItself(worlds, instances, clock)
+    snapshots = SnapshotServicer(worlds, instances, by_itself)
+    snapshot_pb2_grpc.add_SnapshotServiceServicer_to_server(snapshots, server.grpc)
+    on_finding = OnFinding(worlds, instances, by_itself)
+    return App(settings, server, policy, rules, instances, archive, worlds, on_finding, registry, tracing)

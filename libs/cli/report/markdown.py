@@ -12,6 +12,7 @@ from libs.cli.report.wording import (
     headline,
     limit_line,
     parts_of,
+    recorded_line,
     references,
     risk_word,
 )
@@ -40,6 +41,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _list("Could not be read", [markdown(limit_line(limit)) for limit in report.limits])
     if report.checked:
         yield from ("", f"Checked: {markdown(checked_line(report))}")
+    if report.snapshots:
+        yield from ("", markdown(recorded_line(report)))
     yield from ("", f"*{markdown(footer(report))}*")
 
 

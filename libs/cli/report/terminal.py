@@ -15,6 +15,7 @@ from libs.cli.report.wording import (
     headline,
     limit_line,
     parts_of,
+    recorded_line,
     references,
     risk_word,
 )
@@ -47,6 +48,8 @@ def report_view(report: Report) -> Iterator[RenderableType]:
     yield Text("")
     if report.checked:
         yield plain(f"Checked: {checked_line(report)}", "dim")
+    if report.snapshots:
+        yield plain(recorded_line(report), "dim")
     yield plain(footer(report), "dim")
 
 

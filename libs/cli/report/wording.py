@@ -116,6 +116,11 @@ def checked_line(report: Report) -> str:
     return ", ".join(label if count == 1 else f"{label} x{count}" for label, count in counts.items())
 
 
+def recorded_line(report: Report) -> str:
+    """The snapshots that were made of what it is about."""
+    return f"Recorded as {', '.join(report.snapshots)}"
+
+
 def footer(report: Report) -> str:
     """Who wrote it, what it cost, and how to go on."""
     usage = report.usage

@@ -23,9 +23,8 @@ MOST_ITEMS = 20
 """Of each part of a report."""
 MOST_CHARACTERS = 1200
 """Of one sentence or list."""
-_MODEL = "MODEL_"
-_NOBODYS = frozenset({"SNAPSHOT"})
-"""Limits that say nothing about the instance."""
+_OF_NO_INSTANCE = ("MODEL_", "SNAPSHOT")
+"""What the codes of limits begin with that say nothing about the instance, and may say who wrote the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def _report(report: Report, causes: Sequence[str], view: ModelView) -> Iterator[
         risk = Risk.Name(step.risk).removeprefix("RISK_").lower()
         command = f" | {step.command}" if step.command else ""
         yield f"next step {number} (risk {risk}): {_line(view.show_text(step.text + command))}"
-    limits = (limit for limit in report.limits if not limit.code.startswith(_MODEL) and limit.code not in _NOBODYS)
+    limits = (limit for limit in report.limits if not limit.code.startswith(_OF_NO_INSTANCE))
     yield from (f"could not be read: {_line(limit.message)}" for limit in _first(limits))
 
 

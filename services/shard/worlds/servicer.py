@@ -6,11 +6,10 @@ from libs.core.errors import Reason, StorexError
 from libs.core.names import ResourceName, parse_name
 from libs.core.paging import page_of
 from libs.rpc.interceptors.base import Context, this_call
-from services.shard.fleet import describe
-from services.shard.instances import Instance, Instances
+from services.shard.instances import Instances
 from services.shard.view import timestamp
-from services.shard.worlds.capture import Subject
-from services.shard.worlds.sealing import Trigger
+from services.shard.worlds.by_itself import ByItself
+from services.shard.worlds.recording import record
 from services.shard.worlds.store import Kept
 from services.shard.worlds.worlds import Worlds
 from storex.common.v1 import entity_pb2
@@ -20,9 +19,10 @@ from storex.snapshot.v1 import snapshot_pb2, snapshot_pb2_grpc
 class SnapshotServicer(snapshot_pb2_grpc.SnapshotServiceServicer):
     """Snapshots of a region's instances."""
 
-    def __init__(self, worlds: Worlds, instances: Instances) -> None:
+    def __init__(self, worlds: Worlds, instances: Instances, by_itself: ByItself) -> None:
         self._worlds = worlds
         self._instances = instances
+        self._by_itself = by_itself
 
     async def CreateSnapshot(
         self, request: snapshot_pb2.CreateSnapshotRequest, _context: Context
@@ -31,8 +31,11 @@ class SnapshotServicer(snapshot_pb2_grpc.SnapshotServiceServicer):
         by_itself = request.trigger == snapshot_pb2.SNAPSHOT_TRIGGER_INVESTIGATION
         if by_itself and not self._worlds.settings.snapshots.after_investigation:
             raise StorexError(Reason.SNAPSHOT_NOT_ENABLED, setting="snapshots: {after_investigation: true}")
-        trigger = request.trigger if by_itself else snapshot_pb2.SNAPSHOT_TRIGGER_DEMAND
-        kept = await record(self._worlds, self._instances, self._instances.named(request.name), trigger)
+        instance = self._instances.named(request.name)
+        if by_itself:
+            kept = await self._by_itself.make(instance, request.trigger)
+        else:
+            kept = await record(self._worlds, self._instances, instance, snapshot_pb2.SNAPSHOT_TRIGGER_DEMAND)
         return snapshot_pb2.CreateSnapshotResponse(snapshot=self._told(kept))
 
     async def GetSnapshot(
@@ -93,18 +96,6 @@ class SnapshotServicer(snapshot_pb2_grpc.SnapshotServiceServicer):
         if header.history_start is not None:
             told.history_start.CopyFrom(timestamp(header.history_start))
         return told
-
-
-async def record(worlds: Worlds, instances: Instances, instance: Instance, trigger: Trigger) -> Kept:
-    """Make a snapshot of a live instance. Raises what `Worlds.create` raises."""
-    others = [_subject(instances, other) for other in instances.all() if other is not instance]
-    return await worlds.create(_subject(instances, instance), others, trigger)
-
-
-def _subject(instances: Instances, instance: Instance) -> Subject:
-    config = instance.config
-    description = describe(instances.region, instance).SerializeToString()
-    return Subject(instance.view, instance.labels, (config.host, config.port), description)
 
 
 def _snapshot(name: str) -> ResourceName:

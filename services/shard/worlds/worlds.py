@@ -35,6 +35,8 @@ OPEN_BYTES = 64 * 1024 * 1024
 TIDY_SECONDS = 60.0
 CAPTURES_AT_ONCE = 2
 DAY = 86_400.0
+BY_ITSELF = frozenset({snapshot_pb2.SNAPSHOT_TRIGGER_FINDING, snapshot_pb2.SNAPSHOT_TRIGGER_INVESTIGATION})
+"""Why snapshots are made that nobody asked for. They fill half of what may be kept at most."""
 
 T = TypeVar("T")
 
@@ -146,15 +148,19 @@ class Worlds:
 
     def tidy(self) -> None:
         """Destroy what is beyond the bounds, oldest first; wrap anew what an older key of the region wraps."""
-        bounds, now, size = self.settings.snapshots, self._clock.now(), 0
-        newest_first = sorted(self._store.kept(), key=lambda kept: -kept.header.kept_since)
-        for place, kept in enumerate(newest_first):
-            size += kept.size
+        bounds, now = self.settings.snapshots, self._clock.now()
+        count, size, unasked, full = 0, 0, 0, False  # of what stays
+        for kept in sorted(self._store.kept(), key=lambda kept: -kept.header.kept_since):
+            by_itself = kept.header.trigger in BY_ITSELF
             too_old = now - kept.header.kept_since > bounds.keep_days * DAY
-            if too_old or place >= bounds.keep_count or size > bounds.keep_bytes:
+            too_many = count >= bounds.keep_count or (by_itself and unasked >= max(1, bounds.keep_count // 2))
+            full = full or (not too_many and size + kept.size > bounds.keep_bytes)
+            if too_old or too_many or full:
                 self._rooms.pop(kept.snapshot_id, None)
                 self._store.destroy(kept.snapshot_id)
-            elif kept.key_id != self._keys.current:
+                continue
+            count, size, unasked = count + 1, size + kept.size, unasked + by_itself
+            if kept.key_id != self._keys.current:
                 self._wrap_anew(kept)
 
     def expires_at(self, kept: Kept) -> float:

@@ -84,12 +84,13 @@ MAY_POST = {"dba", "payments on-call", "orders on-call", "both", "dba but one"}
 MAY_DO = {
     "events.write": MAY_POST,
     "snapshot.create": MAY_POST,
+    "CreateSnapshot": MAY_POST | {"dba by agent", "on-call by agent"},
     "snapshot.read": MAY_POST | {"dba by agent", "on-call by agent"},
     "snapshot.delete": {"dba", "dba but one"},
     "snapshot.export": {"dba", "dba but one"},
     "statements.explain": {"dba", "dba but one", "dba by agent"},
 }
-"""Who holds a permission that does not come with seeing an instance."""
+"""Who holds a permission that does not come with seeing an instance, or may call one method beyond it."""
 
 ONLY_FLEET = {"coordinator itself"}
 """Who holds nothing but `fleet.read`."""

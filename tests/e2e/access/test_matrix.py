@@ -48,8 +48,9 @@ def holds(person: str, instance: str, method: MethodInfo) -> str:
 
 def lacks(person: str, method: MethodInfo) -> bool:
     """Whether somebody holds the method's permission nowhere, whatever else they hold."""
-    if method.permission in MAY_DO:
-        return person not in MAY_DO[method.permission]
+    may = MAY_DO.get(short(method), MAY_DO.get(method.permission))
+    if may is not None:
+        return person not in may
     return person in ONLY_FLEET and method.permission != "fleet.read"
 
 

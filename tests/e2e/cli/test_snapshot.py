@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from libs.cli.failures import ExitStatus
 from libs.lab.fleet import LabFleet
@@ -15,8 +16,11 @@ pytestmark = pytest.mark.engine
 NAME = "regions/eu-west-1/instances/payments-1"
 
 
-def causes(storex: Storex, *options: str) -> set[str]:
-    report = storex.json("ask", NAME, "why is it slow?", *options)
+RECORDED = "regions/eu-central-1/instances/payments-2"
+
+
+def causes(storex: Storex, *options: str, name: str = NAME) -> set[str]:
+    report = storex.json("ask", name, "why is it slow?", *options)
     return {cause["kind"] for cause in report["root_causes"]}
 
 
@@ -44,3 +48,23 @@ def test_an_incident_that_is_over_is_asked_for_in_its_snapshot(storex: Storex, f
     again = storex.json("snapshot", "import", NAME, str(copy))
     assert causes(storex, "--snapshot", again["name"]) == {"lock.row_blocker"}
     assert again["captured_at"] == made["captured_at"]
+
+
+def test_an_investigation_leaves_a_world_that_becomes_a_scenario(
+    storex: Storex, fleet: LabFleet, tmp_path: Path
+) -> None:
+    with fleet.inject("lock.row_blocker", "payments-2"):
+        until(lambda: causes(storex, name=RECORDED) == {"lock.row_blocker"})
+        asked = ("ask", RECORDED, "why is it slow?")
+        report = storex.json(*asked, "--as", "payments-oncall")
+        viewed = storex.json(*asked, "--as", "payments-viewer")
+    [name] = report["snapshots"]
+    [made] = storex.json("snapshot", "list", RECORDED)
+    assert (made["name"], made["trigger"]) == (name, "SNAPSHOT_TRIGGER_INVESTIGATION"), "all these questions, one world"
+    assert not viewed["snapshots"]
+    assert "you may not" in {limit["code"]: limit["message"] for limit in viewed["limits"]}["SNAPSHOT_NOT_MADE"]
+    scenario = {"scenario_id": "left-behind", "world": name, "questions": ["why is it slow?"]}
+    path = tmp_path / "scenario.yaml"
+    path.write_text(yaml.safe_dump(scenario | {"truth": {"root_causes": [{"kind": "lock.row_blocker"}]}}))
+    assert storex.run("judge", "add", str(path)).status == 0
+    assert causes(storex, "--snapshot", name, name=RECORDED) == {"lock.row_blocker"}

@@ -122,8 +122,8 @@ async def serving(services: tuple[Any, ...] = DATA_SERVICES) -> AsyncIterator[Co
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, **settings: Any) -> AsyncIterator[Mesh]:
-    async with serving() as coordinator, _agent_before(coordinator, tmp_path, settings) as mesh:
+async def running(tmp_path: Path, services: tuple[Any, ...] = DATA_SERVICES, **settings: Any) -> AsyncIterator[Mesh]:
+    async with serving(services) as coordinator, _agent_before(coordinator, tmp_path, settings) as mesh:
         yield mesh
 
 

@@ -26,6 +26,7 @@ from tests.clock import ManualClock
 from tests.unit.shard.recorded import RecordedSource, process, view_of
 
 DEMAND = snapshot_pb2.SNAPSHOT_TRIGGER_DEMAND
+FINDING = snapshot_pb2.SNAPSHOT_TRIGGER_FINDING
 
 
 class Hanging(RecordedSource):
@@ -113,6 +114,17 @@ async def test_the_newest_are_kept_by_count_and_by_size(region: Region) -> None:
     region.snapshots = SnapshotConfig(keep_bytes=2 * max(one.size for one in made))
     region.worlds.tidy()
     assert {one.snapshot_id for one in region.worlds.kept()} == {one.snapshot_id for one in made[2:]}
+
+
+async def test_those_made_by_themselves_fill_half_of_the_room_and_push_out_none_that_was_asked_for(
+    region: Region,
+) -> None:
+    [asked] = await region.make(1)
+    unasked = [await region.worlds.create(subject(), [], FINDING) for _ in range(4)]
+    region.snapshots = SnapshotConfig(keep_count=4)
+    region.worlds.tidy()
+    left = {one.snapshot_id for one in region.worlds.kept()}
+    assert left == {one.snapshot_id for one in (asked, *unasked[-2:])}
 
 
 async def test_what_is_too_old_is_destroyed_and_cannot_be_opened_again(region: Region) -> None:

@@ -393,6 +393,7 @@ class Report(_message.Message):
     ABOUT_START_FIELD_NUMBER: _builtins.int
     ABOUT_END_FIELD_NUMBER: _builtins.int
     PRINCIPALS_FIELD_NUMBER: _builtins.int
+    SNAPSHOTS_FIELD_NUMBER: _builtins.int
     verdict: Global___Verdict.ValueType
     """What it came to."""
     written_by: _builtins.str
@@ -461,6 +462,10 @@ class Report(_message.Message):
     def principals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The users, hosts and programs that its sentences name, so that whoever passes it on can leave them out."""
 
+    @_builtins.property
+    def snapshots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Snapshots of the instances that it is about, where the region has them made after investigations."""
+
     def __init__(
         self,
         *,
@@ -484,10 +489,11 @@ class Report(_message.Message):
         about_start: _timestamp_pb2.Timestamp | None = ...,
         about_end: _timestamp_pb2.Timestamp | None = ...,
         principals: _abc.Iterable[_builtins.str] | None = ...,
+        snapshots: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["about_end", b"about_end", "about_start", b"about_start", "created_at", b"created_at", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about_end", b"about_end", "about_start", b"about_start", "answer", b"answer", "causal_chain", b"causal_chain", "checked", b"checked", "created_at", b"created_at", "evidence", b"evidence", "facts", b"facts", "limits", b"limits", "next_steps", b"next_steps", "partial", b"partial", "principals", b"principals", "root_causes", b"root_causes", "ruled_out", b"ruled_out", "session_id", b"session_id", "struck", b"struck", "target", b"target", "usage", b"usage", "verdict", b"verdict", "written_by", b"written_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about_end", b"about_end", "about_start", b"about_start", "answer", b"answer", "causal_chain", b"causal_chain", "checked", b"checked", "created_at", b"created_at", "evidence", b"evidence", "facts", b"facts", "limits", b"limits", "next_steps", b"next_steps", "partial", b"partial", "principals", b"principals", "root_causes", b"root_causes", "ruled_out", b"ruled_out", "session_id", b"session_id", "snapshots", b"snapshots", "struck", b"struck", "target", b"target", "usage", b"usage", "verdict", b"verdict", "written_by", b"written_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
