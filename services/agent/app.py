@@ -97,22 +97,26 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
 
         recording = Recording(config.recorded_after)
         asking = Asking(store, TOOLS, models.reasoners_for, config.limits, clock, config.notes, recording)
-        interceptors = server_interceptors(
-            InterceptorDeps(
-                verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE, clock),
-                policy=policy,
-                directory=NoResources(),
-                relay=COORDINATOR,
-                tracing=Tracing("agent"),
-                registry=registry,
-                clock=clock,
-            )
-        )
-        server = RpcServer(ServerSettings(config.listen), interceptors, [_SERVICE])
+        deps = _interceptor_deps(config, policy, registry, clock)
+        server = RpcServer(ServerSettings(config.listen), server_interceptors(deps), [_SERVICE])
         usage = ModelUsageReport(door.ledger, clock, config.models.currency)
         servicer = AgentServicer(asking, Candidates(models, specialists, config.prompts), usage, reach_for)
         add_AgentServiceServicer_to_server(servicer, server.grpc)
         return App(server, policy, closing.pop_all())
+
+
+def _interceptor_deps(
+    config: AgentConfig, policy: ReloadingPolicy, registry: CollectorRegistry, clock: Clock
+) -> InterceptorDeps:
+    return InterceptorDeps(
+        verifier=TokenVerifier(config.state_dir / "issuer" / "jwks.json", ISSUER, AUDIENCE, clock),
+        policy=policy,
+        directory=NoResources(),
+        relay=COORDINATOR,
+        tracing=Tracing("agent"),
+        registry=registry,
+        clock=clock,
+    )
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
