@@ -7,6 +7,14 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Which incidents (by id) and which kinds of engine a bench that knows of them runs; all, where none is named."""
+
+    incidents: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One measure: a value with its unit, the baseline of the same run in the same unit, and value over baseline."""
 

@@ -90,6 +90,13 @@ class LabMesh:
                 else:
                     return full_name
 
+    def release(self, slug: str) -> None:
+        """Let go of the servers that were taken in under that name: they are gone."""
+        with self._lock:
+            for name in (slug, f"{slug}-source"):
+                self._instances.pop(name, None)
+            self._write()
+
     def _write(self) -> None:
         region = {"domain": "lab", "environment": "lab", "lab": True, "instances": self._instances}
         document = {"state_dir": str(self.folder / "state"), "regions": {REGION: region}}
@@ -132,7 +139,7 @@ def record(mesh: LabMesh, incident: Incident, binary: EngineBinary, place: int) 
     `place` chooses among the lab's services. Raises CommandError, LabError and CallError.
     """
     slug = f"db-{secrets.token_hex(4)}"  # a name or a folder that tells of the incident would be asked about with it
-    with _at_work(mesh.folder / "servers" / slug, incident, binary, place) as (fleet, looked_at):
+    with at_work(mesh.folder / "servers" / slug, incident, binary, place) as (fleet, looked_at):
         name = mesh.serve(slug, fleet, looked_at)
         time.sleep(BEFORE_SECONDS)
         running = fleet.inject(incident.id, looked_at)
@@ -145,7 +152,11 @@ def record(mesh: LabMesh, incident: Incident, binary: EngineBinary, place: int) 
 
 
 @contextmanager
-def _at_work(folder: Path, incident: Incident, binary: EngineBinary, place: int) -> Iterator[tuple[LabFleet, str]]:
+def at_work(folder: Path, incident: Incident, binary: EngineBinary, place: int) -> Iterator[tuple[LabFleet, str]]:
+    """A server with its service at work, and a replica where the incident needs one; yields who is looked at.
+
+    `place` chooses among the lab's services. Raises LabError.
+    """
     from libs.lab.fleet import REPLICA_SUFFIX, LabFleet
 
     primary = _PRIMARIES[place % len(_PRIMARIES)]
