@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -27,6 +28,8 @@ from services.agent.report.writing import Circumstances, write_report
 from storex.agent.v1 import agent_pb2, report_pb2
 
 Emit = Callable[[agent_pb2.AskResponse], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
 
 _MAX_IDLE_STEPS = 2
 """Steps in a row that make no new call before a model is taken to be going round in circles."""
@@ -135,6 +138,14 @@ class Investigation:
                 return await reasoner.next_move(self.inquiry)
         except TimeoutError:
             raise ReasonerFailedError("MODEL_UNAVAILABLE", "The model did not answer in time.") from None
+        except (StorexError, ReasonerFailedError):
+            raise
+        except Exception:
+            if reasoner is self.fallback:
+                raise
+            # Whatever a model makes of its answer must not cost the question.
+            _log.exception("the reasoner of %s failed", self.inquiry.session_id)
+            raise ReasonerFailedError("MODEL_NONSENSE", "The model's answer could not be read.") from None
 
     async def _step(self, move: CallTools) -> tuple[CallOutcome, ...]:
         if move.plan:

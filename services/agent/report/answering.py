@@ -180,10 +180,10 @@ def _about_ending(report: report_pb2.Report, asked_about: str) -> str:
         if (entity.role, entity.type) == ("holder", "connection_id")
     ]
     step = next((step for step in report.next_steps if step.command.startswith("KILL ")), None)
+    if holders and report.verdict != report_pb2.VERDICT_CONFIRMED:
+        return "Not yet: what was found could not be confirmed now. End nothing before it is."
     if not holders or step is None:
         return "No: no single session is behind this, so ending one would not help. See the next steps."
-    if report.verdict != report_pb2.VERDICT_CONFIRMED:
-        return "Not yet: what was found could not be confirmed now. End nothing before it is."
     changed = _rows_modified(report)
     if asked_about and asked_about not in holders:
         lead = f"No: connection {asked_about} is not the one; connection {holders[0]} holds the locks."

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from libs.core.catalogue import CATALOGUE
+from libs.core.names import WILDCARD
 from services.agent.records import DENIED, ERROR, Record, Records
 from services.agent.report.draft import DraftCause
+from services.agent.target import Target, parse_target
 from storex.agent.v1 import agent_pb2, report_pb2
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import finding_pb2
+
+_OF_MANY = "stream_health"
 
 _LOOP_REMEDIES = {
     "BUDGET_SPENT": "Ask again with a narrower question, or raise the agent's budget.",
@@ -55,6 +60,23 @@ def gather_limits(records: Records, target: str, *, checks: bool = True) -> list
                 limit.name = ""
             limits.setdefault((limit.name, limit.source, limit.code), limit)
     return list(limits.values())
+
+
+def covers(records: Records, target: str) -> bool:
+    """Whether the health of all that was asked about was read: the instance itself, or every one of many at once."""
+    wanted = parse_target(target)
+    health = records.health()
+    if wanted.is_instance:
+        return str(wanted.name) in health
+    return any(_reaches(record, wanted) for record in health.values() if record.tool == _OF_MANY)
+
+
+def _reaches(record: Record, target: Target) -> bool:
+    """Whether the call that left this answer asked for at least that target."""
+    asked = json.loads(record.arguments) if record.arguments else {}
+    region = str(asked.get("name", f"regions/{target.name.region}/")).split("/")[1:2]
+    service = str(asked.get("service", ""))
+    return region in ([WILDCARD], [target.name.region]) and (not service or ("service", service) in target.labels)
 
 
 def ruled_out(records: Records, causes: Sequence[DraftCause]) -> list[report_pb2.RuledOut]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
+from services.agent.records import Record, Records
 from services.agent.report.causes.cause import CauseGuide, Facts, Link, Step, Supporting
+from services.agent.report.period import Period
 from services.agent.report.verifier import UNCONFIRMED, VerifiedCause
+from services.agent.timestamps import epoch_seconds, moment
 from storex.common.v1 import entity_pb2
 
+_TIMED = {"until", "at"}
+"""Arguments of tools that can look at a time that is over."""
+_AFTER_SECONDS = 1.0
 RECORD_ONLY = "only what was recorded speaks for it: nobody looked while it lasted"
 _HISTORY_ONLY = entity_pb2.Limit(
     source="history",
@@ -46,6 +53,23 @@ class OfThePast:
     def next_steps(self, facts: Facts) -> tuple[Step, ...]:
         """What still helps: sessions of that time are gone, and their ids may be others' now."""
         return tuple(step for step in self.guide.next_steps(facts) if "KILL" not in step.command.upper())
+
+
+def of_time(records: Records, past: Period | None) -> Records:
+    """The records that can show a cause at the time asked about: readings of now, or of that time in the past."""
+    return Records(record for record in records if _is_of(record, past))
+
+
+def _is_of(record: Record, past: Period | None) -> bool:
+    asked = json.loads(record.arguments) if record.arguments else None
+    if asked is None or not _TIMED & asked.keys():
+        # What can only be read as it is now shows nothing of the past; a record of old does not say how it was asked.
+        return asked is None or past is None
+    until = next((str(asked[name]) for name in sorted(_TIMED & asked.keys()) if asked[name]), "")
+    if past is None or not until:
+        return past is None and not until
+    end = epoch_seconds(moment(until))
+    return past.start < end and end - 60.0 * float(asked.get("minutes", 0)) < past.end + _AFTER_SECONDS
 
 
 def as_past(verified: VerifiedCause) -> VerifiedCause:

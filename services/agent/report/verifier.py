@@ -1,8 +1,10 @@
 """Check what a reasoner claims against what was recorded; strike what fails, and say how sure that leaves us.
 
 A cause is *confirmed* when its kind is in the catalogue with required evidence, all of that evidence stands in the
-newest recorded answers about its instance with the claimed things in the claimed parts, every required entity is named,
-and the shard's own detectors found the same kind there. With less it is likely at most; with nothing it is struck.
+newest recorded answers about its instance with the claimed things in the claimed parts, none of them much older than
+the last reading, every required entity is named, and the shard's own detectors found the same kind there, with the same
+holder or cause, as more than a remark. With less it is likely at most; with nothing, or where the detectors say that
+something else brings it about, it is struck.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from services.agent.records import Record, Records
 from services.agent.report.draft import DraftCause, EntityClaim
 from services.agent.report.leaves import leaf_values
 from services.agent.report.matching import BESIDE, Citation, Element, Group, matched
+from services.agent.timestamps import epoch_seconds
 from storex.diagnostics.v1 import finding_pb2
 
 _MAX_CITED_ELEMENTS = 5
@@ -22,6 +25,11 @@ _MAX_VICTIMS = 50
 """Entities of one role and type that a report names."""
 UNCONFIRMED = 0.6
 """Most confidence that a cause without all of its required evidence can have."""
+
+STALE_SECONDS = 60.0
+"""So much older than the newest reading of its instance a reading may be, and still confirm: locks come and go."""
+_SINGLE = ("holder", "cause")
+"""Roles in which a finding and a claim about the same thing name the same."""
 
 _LEAVES = {
     "connection_id": ("connection_id",),
@@ -81,13 +89,24 @@ def verify(cause: DraftCause, records: Records) -> tuple[VerifiedCause | None, l
     finding = _finding(cause, records)
     if finding is None and not any(found.values()):
         return None, [Strike(claim, "no recorded answer shows it")]
+    if finding is not None and (behind := _explained_by(finding)):
+        return None, [Strike(claim, f"the shard's detectors found it to be a consequence of {behind}")]
     entities, strikes = _check_entities(cause, found, finding)
-    kept = replace(cause, entities=tuple(entities))
+    kept = replace(cause, entities=_in_order_of(found, entities))
     verified = VerifiedCause(kept, found, _citations(found), finding=finding)
-    verified.missing = _missing(verified)
-    if not verified.confirmed:
-        verified.cap_confidence(UNCONFIRMED)
+    verified.missing = [*_missing(verified), *_stale(verified, records)]
+    verified.cap_confidence(finding[2].confidence if finding is not None and verified.confirmed else UNCONFIRMED)
     return verified, strikes
+
+
+def same_cause(one: VerifiedCause, other: VerifiedCause) -> bool:
+    """Whether two claims are about the same: one finding, or the same holder or cause in the same place."""
+    if (one.cause.kind, one.cause.name) != (other.cause.kind, other.cause.name):
+        return False
+    if one.finding is not None and other.finding is not None and one.finding[1] == other.finding[1]:
+        return True
+    named = [{(e.role, e.type, e.value) for e in it.cause.entities if e.role in _SINGLE} for it in (one, other)]
+    return bool(named[0] & named[1]) or not all(named)
 
 
 def _finding(cause: DraftCause, records: Records) -> tuple[Record, int, finding_pb2.Finding] | None:
@@ -107,6 +126,45 @@ def _finding(cause: DraftCause, records: Records) -> tuple[Record, int, finding_
     return record, -position, finding
 
 
+def _explained_by(finding: tuple[Record, int, finding_pb2.Finding]) -> str:
+    """The kind of the finding of the same answer that explains this one, or empty."""
+    record, _, found = finding
+    others = record.health.findings if record.health is not None else ()
+    return next((other.kind for other in others if found.id and found.id in other.explains), "")
+
+
+def _in_order_of(found: dict[Group, list[Element]], entities: list[EntityClaim]) -> tuple[EntityClaim, ...]:
+    """The entities, of each part those first that the evidence shows first: a sentence about it cites its figures."""
+    order: dict[tuple[str, str, str], int] = {}
+    for group, shown in found.items():
+        anchors = [(required.entity, required.path) for required in group.required if required.entity is not None]
+        for element in shown:
+            for part, path in anchors:
+                if (citation := element.cite(path)) is not None:
+                    order.setdefault((part.role, part.type, citation.value), len(order))
+    ranked = sorted(entities, key=lambda e: order.get((e.role, e.type, e.value), len(order)))
+    by_part = {
+        (e.role, e.type): iter([other for other in ranked if (other.role, other.type) == (e.role, e.type)])
+        for e in entities
+    }
+    return tuple(next(by_part[e.role, e.type]) for e in entities)
+
+
+def _stale(verified: VerifiedCause, records: Records) -> list[str]:
+    """What of the evidence was read long before the newest reading of the same instance."""
+    name = verified.cause.name
+    moments = [record.observed_at for record in records if record.name == name]
+    newest = max((epoch_seconds(moment) for moment in moments if moment is not None), default=0.0)
+    used = {element.record.call_id: element.record for element in verified.all_elements}
+    if verified.finding is not None:
+        used[verified.finding[0].call_id] = verified.finding[0]
+    return [
+        f"{record.tool} was read {newest - read:.0f} s before the newest reading"
+        for record in used.values()
+        if record.observed_at is not None and newest - (read := epoch_seconds(record.observed_at)) > STALE_SECONDS
+    ]
+
+
 def _missing(verified: VerifiedCause) -> list[str]:
     cause = verified.cause
     entry = CATALOGUE[cause.kind]
@@ -121,7 +179,14 @@ def _missing(verified: VerifiedCause) -> list[str]:
         f"{group.tool} did not show it when read again" for group, found in verified.elements.items() if not found
     ]
     if verified.finding is None:
-        missing.append("the shard's detectors did not find it")
+        return [*missing, "the shard's detectors did not find it"]
+    finding = verified.finding[2]
+    if finding.severity <= finding_pb2.SEVERITY_INFO:
+        missing.append("the shard's detectors only remark on it")
+    for part in (entity for entity in entry.entities if entity.required and entity.role in _SINGLE):
+        named = {other.value for other in finding.entities if (other.role, other.type) == (part.role, part.type)}
+        if named and not named & set(cause.values(part.role, part.type)):
+            missing.append(f"the shard's detectors found it with another {part.role}")
     return missing
 
 

@@ -12,22 +12,25 @@ from services.agent.records import Records
 from services.agent.report.answering import answer_for, unreached
 from services.agent.report.causes.cause import CauseGuide, Facts, Step
 from services.agent.report.causes.registry import guide_for
-from services.agent.report.coverage import checked_items, gather_limits, is_blind, loop_limit, ruled_out
+from services.agent.report.coverage import checked_items, covers, gather_limits, is_blind, loop_limit, ruled_out
 from services.agent.report.draft import Draft, Topic
 from services.agent.report.facts.fact import Seen
 from services.agent.report.facts.registry import facts_about
 from services.agent.report.matching import ANY_POSITION, Citation, brought_up_to_date, cite
 from services.agent.report.merging import merge_across_instances
-from services.agent.report.past import OfThePast, as_past, history_limit
+from services.agent.report.past import OfThePast, as_past, history_limit, of_time
 from services.agent.report.period import Period
+from services.agent.report.prose.check import Ground
 from services.agent.report.upstream import SOURCE_NOT_SEEN, Upstream, told, unseen_sources, upstream
-from services.agent.report.verifier import Strike, VerifiedCause, verify
+from services.agent.report.verifier import Strike, VerifiedCause, same_cause, verify
 from services.agent.timestamps import timestamp
 from storex.agent.v1 import report_pb2
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
 _MAX_CITED_PER_PATTERN = 5
+_SAID = ("kind", "summary")
+"""What of a finding is cited: a guide that knows too little gives the shard's own words."""
 _HIDDEN = "Names of users, hosts and programs are hidden from your role; someone on call can see them."
 
 
@@ -50,7 +53,8 @@ class Circumstances:
 
 def write_report(draft: Draft, records: Records, about: Circumstances) -> report_pb2.Report:
     """Verify the draft against the records and write up what stands. `usage` is left to the caller."""
-    records = _rested_on(draft, records, about.turn)
+    rested_on = _rested_on(draft, records, about.turn)
+    records = of_time(rested_on, about.past)
     verified, strikes = _verify_all(draft, records)
     verified = [as_past(cause) for cause in verified] if about.past is not None else verified
     report = report_pb2.Report(
@@ -75,16 +79,27 @@ def write_report(draft: Draft, records: Records, about: Circumstances) -> report
         steps += [replace(step, text=f"On {cause.cause.name}: {step.text}") if several else step for step in found]
     merge_across_instances(report, {one.replica: one.followed.source for one in sources})
     _write_replicas(sources, report, evidence)
-    facts = _write_facts(draft, records, about, report, evidence)
+    facts = _write_facts(draft, rested_on, about, report, evidence)
     report.next_steps.extend(_ordered(steps))
-    report.ruled_out.extend(ruled_out(records, [cause.cause for cause in verified]))
-    report.checked.extend(checked_items(records))
-    _write_limits(draft, records, about, report)
-    report.verdict = report_pb2.VERDICT_UNSPECIFIED if draft.facts_only else _verdict(verified, records)
+    covered = covers(records, about.target)
+    report.ruled_out.extend(ruled_out(records, [cause.cause for cause in verified]) if covered else ())
+    report.checked.extend(checked_items(rested_on))
+    _write_limits(draft, rested_on, about, report)
+    report.verdict = report_pb2.VERDICT_UNSPECIFIED if draft.facts_only else _verdict(verified, records, covered)
     report.answer = answer_for(report, draft, facts)
     if draft.answer:
-        report.answer = " ".join((*([] if report.root_causes else unreached(report)), draft.answer))
+        _take_answer(draft.answer, rested_on, report)
     return report
+
+
+def _take_answer(answer: str, records: Records, report: report_pb2.Report) -> None:
+    """Let a model's words stand in the place of the code's, where recorded answers show all that they say."""
+    about = tuple(dict.fromkeys(cause.name for cause in report.root_causes)) or (report.target,)
+    problem = Ground(records, about, report.verdict, report.root_causes).problem(answer)
+    if problem:
+        report.struck.add(claim="the answer in the writer's words", reason=problem)
+    else:
+        report.answer = " ".join((*([] if report.root_causes else unreached(report)), answer))
 
 
 def _rested_on(draft: Draft, records: Records, turn: int) -> Records:
@@ -130,16 +145,18 @@ def _verify_all(draft: Draft, records: Records) -> tuple[list[VerifiedCause], li
     for cause in draft.causes:
         stands, struck = verify(brought_up_to_date(cause, records), records)
         strikes += struck
-        if stands is not None:
+        if stands is not None and any(same_cause(stands, other) for other in verified):
+            strikes.append(Strike(f"{cause.kind} on {cause.name}", "it is claimed already"))
+        elif stands is not None:
             verified.append(stands)
     return verified, strikes
 
 
-def _verdict(verified: Sequence[VerifiedCause], records: Records) -> report_pb2.Verdict.ValueType:
+def _verdict(verified: Sequence[VerifiedCause], records: Records, covered: bool) -> report_pb2.Verdict.ValueType:
     if verified:
         confirmed = all(cause.confirmed for cause in verified)
         return report_pb2.VERDICT_CONFIRMED if confirmed else report_pb2.VERDICT_LIKELY
-    if is_blind(records) or any(_hurts(record.health) for record in records.health().values()):
+    if not covered or is_blind(records) or any(_hurts(record.health) for record in records.health().values()):
         return report_pb2.VERDICT_INCONCLUSIVE
     return report_pb2.VERDICT_HEALTHY
 
@@ -192,7 +209,7 @@ def _write_cause(
     written = report.root_causes.add(
         kind=cause.kind,
         name=cause.name,
-        summary=cause.summary or guide.summary(facts) or _shard_summary(verified),
+        summary=guide.summary(facts) or _shard_summary(verified),
         confidence=cause.confidence,
         entities=[entity_pb2.Entity(role=e.role, type=e.type, value=e.value) for e in cause.entities],
         evidence_refs=sorted({position for positions in refs.values() for position in positions}),
@@ -201,9 +218,27 @@ def _write_cause(
         written.onset.CopyFrom(onset)
     for link in guide.chain(facts):
         positions = sorted({position for pattern in link.patterns for position in refs.get(pattern, ())})
-        report.causal_chain.add(text=link.text, evidence_refs=positions)
+        report.causal_chain.add(text=link.text, evidence_refs=positions or written.evidence_refs)
     _write_consequences(verified, report, evidence)
-    return list(guide.next_steps(facts))
+    _take_summary(verified, records, report, written)
+    steps = guide.next_steps(facts)
+    # An id may be another client's by now: nobody is told to end a session that was not shown to be the one.
+    return [step for step in steps if verified.confirmed or not step.command.upper().startswith("KILL")]
+
+
+def _take_summary(
+    verified: VerifiedCause, records: Records, report: report_pb2.Report, written: report_pb2.RootCause
+) -> None:
+    """As `_take_answer`, for the sentence about one cause."""
+    cause = verified.cause
+    if not cause.summary:
+        return
+    verdict = report_pb2.VERDICT_CONFIRMED if verified.confirmed else report_pb2.VERDICT_LIKELY
+    problem = Ground(records, (cause.name,), verdict, [written]).problem(cause.summary)
+    if problem:
+        report.struck.add(claim=f"what is said of {cause.kind} in the writer's words", reason=problem)
+    else:
+        written.summary = cause.summary
 
 
 def _write_source(
@@ -262,8 +297,8 @@ def _all_citations(verified: VerifiedCause, guide: CauseGuide, records: Records)
         citations += [citation for citation in found if (citation.record.tool, citation.path) not in known]
     if verified.finding is not None:
         record, position, _ = verified.finding
-        finding = cite(record, f"health.findings[{position}].kind", "health.findings[*].kind")
-        citations += [finding] if finding is not None else []
+        said = (cite(record, f"health.findings[{position}].{field}", f"health.findings[*].{field}") for field in _SAID)
+        citations += [citation for citation in said if citation is not None and citation.value]
     return citations
 
 

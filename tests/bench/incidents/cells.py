@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -79,7 +80,7 @@ def run_cell(mesh: LabMesh, incident: Incident, binary: EngineBinary, place: int
     """Bring the incident about, ask once, and judge the report by what the lab knows and by what was recorded."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     cell = Cell(incident.id, incident.title, binary.kind, binary.version, now)
-    slug = f"{incident.id}-{binary.kind}".lower().replace(".", "-").replace("_", "-")
+    slug = f"db-{secrets.token_hex(4)}"  # nothing may be known from a name
     try:
         with at_work(mesh.folder / "servers" / slug, incident, binary, place) as (fleet, looked_at):
             name = mesh.serve(slug, fleet, looked_at)

@@ -41,7 +41,11 @@ def recorded_answers(path: Path, session_id: str) -> list[Answer]:
     query = "SELECT call_id, tool, name, message_type, message FROM records WHERE session_id = ? ORDER BY position"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         rows = db.execute(query, (session_id,)).fetchall()
-    return [Answer(*row[:3], _as_json(*row[3:])) for row in rows if row[4] is not None]
+    return [
+        Answer(call_id, tool, name, _as_json(kind, message))
+        for call_id, tool, name, kind, message in rows
+        if message is not None
+    ]
 
 
 def _as_json(message_type: str, message: bytes) -> dict[str, Any]:
@@ -143,13 +147,9 @@ def _figures(report: report_pb2.Report) -> Iterator[str]:
     """Each figure of a text must be a value that the same claim cites, or made of two of them."""
     for cause in report.root_causes:
         yield from _unbacked(f"{cause.kind} says", cause.summary, _cited(report, cause.evidence_refs), cause)
-    owners = {cause.kind: cause for cause in report.root_causes}
     for link in report.causal_chain:
-        cause = owners.get(link.cause)
-        refs = list(link.evidence_refs)
         # A link may repeat who it is about; that stands in the causes.
-        yield from _unbacked("the chain says", link.text, _cited(report, refs), *(report.root_causes or ()))
-        del cause
+        yield from _unbacked("the chain says", link.text, _cited(report, link.evidence_refs), *report.root_causes)
     for fact in report.facts:
         yield from _unbacked("a fact says", fact.text, _cited(report, fact.evidence_refs))
 

@@ -6,12 +6,10 @@ import pytest
 
 from libs.sensitivity.model_view import ModelView
 from services.agent.reasoners.model.fencing import Fence
-from services.agent.reasoners.model.grounding import grounded
 from services.agent.reasoners.model.more import shown_again
 from services.agent.reasoners.model.submission import SubmissionError, parse_submission
 from services.agent.reasoners.model.trimming import trimmed
 from services.agent.records import Records
-from services.agent.report.draft import Draft
 from tests.unit.agent import answers
 from tests.unit.agent.answers import NAME
 from tests.unit.agent.recorded import record
@@ -57,25 +55,6 @@ def test_an_answer_that_cannot_be_shortened_is_cut_and_says_so() -> None:
     text = trimmed([{"digest_text": "x" * 5000}], limit=1000)
     assert len(text) < 1100
     assert text.endswith("cut here")
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("Connection 812 blocks 3 sessions for 37.2 s.", True),
-        ("It has been idle for 38 s.", True),
-        ("It has been idle for 39.5 s.", False),
-        ("Connection 813 is to blame.", False),
-        ("The table `shop.orders` is locked.", True),
-        ("The table `shop.payroll` is locked.", False),
-        ("Someone should kill it.", False),
-        ("It is prn_0123456789ab.", False),
-        ("See https://example.org.", False),
-    ],
-)
-def test_prose_is_kept_only_if_its_figures_and_names_were_recorded(text: str, kept: bool) -> None:
-    records = Records([record("get_lock_waits", answers.lock_waits())])
-    assert grounded(Draft(answer=text), records).answer == (text if kept else "")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from libs.llm import ToolSchema
 from services.agent.inquiry import CallOutcome, ToolRequest
+from services.agent.reasoners.model.decoding import decoded
 from services.agent.reasoners.model.fencing import MORE, Fence
 from services.agent.records import Records, status_of
 
@@ -27,9 +26,9 @@ SCHEMA = ToolSchema(
 def shown_again(arguments: str, records: Records, fence: Fence) -> str:
     """The recorded answer of a call, as a model reads it."""
     try:
-        asked = json.loads(arguments)
+        asked = decoded(arguments)
         call_id, start = asked["call"], max(0, int(asked.get("start", 0)))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return "Name the call by its id, and where to start as a whole number."
     found = tuple(record for record in records if record.call_id == call_id)
     if not found:

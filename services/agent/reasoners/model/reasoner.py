@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from libs.core.catalogue import CATALOGUE
@@ -21,12 +20,11 @@ from libs.sensitivity.model_view import ModelView
 from services.agent.inquiry import CallOutcome, CallTools, Conclude, Inquiry, ReasonerFailedError, ToolRequest
 from services.agent.loop.recorded import recorded_outcomes
 from services.agent.reasoners.model.compaction import compacted, earlier_turns
+from services.agent.reasoners.model.decoding import json_object
 from services.agent.reasoners.model.fencing import MORE, Fence
-from services.agent.reasoners.model.grounding import grounded
 from services.agent.reasoners.model.more import SCHEMA as MORE_SCHEMA
 from services.agent.reasoners.model.more import shown_again
 from services.agent.reasoners.model.submission import SCHEMA, SUBMIT, SubmissionError, parse_submission
-from services.agent.report.draft import Draft
 from services.agent.specialists.registry import LEAD, Specialist
 
 _MAX_MISTAKES = 3
@@ -84,12 +82,9 @@ class ModelReasoner:
             try:
                 if submitted is None and completion.data is None:
                     raise SubmissionError(_ASK_FOR_REPORT)
-                return Conclude(self._draft(submitted or completion.text, inquiry))
+                return Conclude(parse_submission(submitted or completion.text, self._view))
             except SubmissionError as mistake:
                 self._correct(completion, str(mistake))
-
-    def _draft(self, submitted: str, inquiry: Inquiry) -> Draft:
-        return grounded(parse_submission(submitted, self._view), inquiry.records)
 
     def _open(self, inquiry: Inquiry) -> None:
         catalogue = "\n".join(f"  - `{entry.id}`: {entry.title}" for entry in CATALOGUE.values())
@@ -141,7 +136,7 @@ class ModelReasoner:
         """The move that a model's calls are; None when they only look at what is recorded, and are answered."""
         requests: list[ToolRequest] = []
         for call in calls:
-            arguments = _json_object(call.arguments)
+            arguments = json_object(call.arguments)
             if arguments is not None and call.name != MORE:
                 requests.append(ToolRequest(call.name, arguments, reference=call.call_id))
         self._asked = calls
@@ -166,11 +161,3 @@ class ModelReasoner:
 def _schemas(specialists: Mapping[str, Specialist]) -> Sequence[ToolSchema]:
     tools = {tool.name: tool for specialist in specialists.values() for tool in specialist.tools}
     return [tool.schema for tool in tools.values()]
-
-
-def _json_object(text: str) -> dict[str, object] | None:
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from math import isfinite
 from typing import Any
 
 from libs.core.catalogue import CATALOGUE, ROLES
@@ -10,6 +10,7 @@ from libs.core.errors import StorexError
 from libs.core.names import parse_name
 from libs.llm import ToolSchema
 from libs.sensitivity.model_view import ModelView
+from services.agent.reasoners.model.decoding import decoded
 from services.agent.report.draft import Draft, DraftCause, EntityClaim
 from storex.common.v1 import entity_pb2
 
@@ -17,6 +18,8 @@ SUBMIT = "submit_report"
 MAX_CAUSES = 8
 MAX_ENTITIES = 60
 MAX_TEXT = 2000
+MAX_VALUE = 300
+"""Longest value of an entity, in characters: no name in a database is longer."""
 
 _TYPES = [name.removeprefix("ENTITY_TYPE_").lower() for name in entity_pb2.EntityType.keys()[1:]]
 _ENTITY = {
@@ -60,7 +63,7 @@ class SubmissionError(ValueError):
 def parse_submission(arguments: str, view: ModelView) -> Draft:
     """The draft in a model's JSON, with real names in the place of tokens. Raises SubmissionError."""
     try:
-        submitted = json.loads(arguments)
+        submitted = decoded(arguments)
     except ValueError:
         raise SubmissionError("the arguments are not JSON") from None
     if not isinstance(submitted, dict) or not isinstance(submitted.get("root_causes"), list):
@@ -71,7 +74,7 @@ def parse_submission(arguments: str, view: ModelView) -> Draft:
 
 
 def _cause(entry: Any, view: ModelView) -> DraftCause:
-    if not isinstance(entry, dict) or entry.get("kind") not in CATALOGUE:
+    if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str) or entry["kind"] not in CATALOGUE:
         raise SubmissionError("each root cause needs a kind from the list of kinds")
     name, entities = entry.get("name"), entry.get("entities", [])
     try:
@@ -95,11 +98,12 @@ def _entity(claim: Any, view: ModelView) -> EntityClaim:
     role, type_, value = claim.get("role"), claim.get("type"), claim.get("value")
     if role not in ROLES or type_ not in _TYPES or not isinstance(value, str | int):
         raise SubmissionError(f"an entity's role is one of {', '.join(ROLES)}; its type one of {', '.join(_TYPES)}")
-    return EntityClaim(role, type_, view.restore(str(value)))
+    return EntityClaim(role, type_, view.restore(str(value)[:MAX_VALUE]))
 
 
 def _confidence(value: Any) -> float:
-    return min(1.0, max(0.0, float(value))) if isinstance(value, int | float) else 0.5
+    sure = float(min(1, max(0, value))) if isinstance(value, int | float) else 0.5
+    return sure if isfinite(sure) else 0.5
 
 
 def _text(value: Any, view: ModelView) -> str:
