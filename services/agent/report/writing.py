@@ -29,6 +29,7 @@ from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
 _MAX_CITED_PER_PATTERN = 5
+_SUMMARY = "health.findings[*].summary"
 _SAID = ("kind", "summary")
 """What of a finding is cited: a guide that knows too little gives the shard's own words."""
 _HIDDEN = "Names of users, hosts and programs are hidden from your role; someone on call can see them."
@@ -218,7 +219,9 @@ def _write_cause(
         written.onset.CopyFrom(onset)
     for link in guide.chain(facts):
         positions = sorted({position for pattern in link.patterns for position in refs.get(pattern, ())})
-        report.causal_chain.add(text=link.text, evidence_refs=positions or written.evidence_refs)
+        # What a shard says is evidence of itself.
+        said = refs.get(_SUMMARY, []) if link.text == facts.fallback else []
+        report.causal_chain.add(text=link.text, evidence_refs=sorted({*positions, *said}) or written.evidence_refs)
     _write_consequences(verified, report, evidence)
     _take_summary(verified, records, report, written)
     steps = guide.next_steps(facts)

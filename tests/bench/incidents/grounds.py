@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf.message import Message
 
 from storex.agent.v1 import report_pb2
 
 _STEP = re.compile(r"([a-z0-9_]+)(?:\[([^\]]*)\])?")
-_FIGURE = re.compile(r"(?<![\w.:/-])\d[\d,]*(?:\.\d+)?(?![\w:/-]|\.\d)")
+_FIGURE = re.compile(r"(?<![\w.:/-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w:/-]|[.,]\d)")
+_SIZE = re.compile(r"([\d.,]+) ([KMGT]i?B)\b")
+_SIZES = {"K": 1, "M": 2, "G": 3, "T": 4}
 _SPANS = re.compile(r"(\d+) d (\d+) h|(\d+) h (\d+) min|(\d+) min (\d+) s|([\d.]+) (ms|s)\b")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?Z?(?: UTC)?")
 _COMMANDS = re.compile(r"`[^`]*`")
@@ -50,9 +53,13 @@ def recorded_answers(path: Path, session_id: str) -> list[Answer]:
 
 def _as_json(message_type: str, message: bytes) -> dict[str, Any]:
     descriptor = descriptor_pool.Default().FindMessageTypeByName(message_type)
-    decoded = message_factory.GetMessageClass(descriptor).FromString(message)
+    return values_of(message_factory.GetMessageClass(descriptor).FromString(message))
+
+
+def values_of(message: Message) -> dict[str, Any]:
+    """An answer as JSON, with its zeros."""
     values: dict[str, Any] = json_format.MessageToDict(
-        decoded, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
     return values
 
@@ -169,7 +176,12 @@ def _unbacked(who: str, text: str, cited: list[str], *causes: report_pb2.RootCau
         seconds, unit = _seconds(span)
         holds = any(abs(number - seconds) <= unit for number in numbers) or span.group() in spoken
         yield "" if holds else f"{who} {span.group()}, which it does not cite: {text}"
-    for figure in _FIGURE.findall(_SPANS.sub(" ", plain)):
+    for size in _SIZE.finditer(plain):
+        base = 1024.0 if "i" in size.group(2) else 1000.0
+        value, step = (float(text) * base ** _SIZES[size.group(2)[0]] for text in (size.group(1).replace(",", ""), "1"))
+        holds = any(abs(number - value) <= step for number in numbers) or size.group() in spoken
+        yield "" if holds else f"{who} {size.group()}, which it does not cite: {text}"
+    for figure in _FIGURE.findall(_SIZE.sub(" ", _SPANS.sub(" ", plain))):
         value = float(figure.replace(",", ""))
         step = 10.0 ** -len(figure.partition(".")[2])
         holds = figure in known or figure in spoken or value in counts or _made_of(value, step, numbers)

@@ -8,12 +8,14 @@ import pytest
 from google.protobuf.message import Message
 
 from libs.core.catalogue import CATALOGUE
+from services.agent.records import Record
 from services.agent.report.causes.registry import GUIDES
 from services.shard.detectors.readings import Detection, Readings
 from services.shard.detectors.registry import DETECTORS
 from storex.agent.v1 import report_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as d
 from storex.diagnostics.v1 import finding_pb2
+from tests.bench.incidents.grounds import Answer, unsupported, values_of
 from tests.unit.agent import answers
 from tests.unit.agent.recorded import claimed, health_record, record, report_on
 from tests.unit.shard import test_capacity_and_replication as others
@@ -58,11 +60,15 @@ def finding_of(kind: str) -> finding_pb2.Finding:
     return found
 
 
-def report_of(kind: str, without: str = "") -> report_pb2.Report:
+def records_of(kind: str, without: str = "") -> list[Record]:
     finding = finding_of(kind)
     given = {tool: answer for tool, answer in CASES[kind].answers.items() if tool != without}
     records = [record("get_overview", answers.overview()), health_record(answers.health(finding))]
-    return report_on([*records, *(record(tool, answer) for tool, answer in given.items())], claimed(finding))
+    return [*records, *(record(tool, answer) for tool, answer in given.items())]
+
+
+def report_of(kind: str, without: str = "") -> report_pb2.Report:
+    return report_on(records_of(kind, without), claimed(finding_of(kind)))
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -79,6 +85,20 @@ def test_what_was_found_is_confirmed_and_told(kind: str) -> None:
     assert risks == sorted(risks)
     assert any(step.risk > report_pb2.RISK_NONE for step in report.next_steps)
     assert GUIDES[kind].kind == kind
+
+
+@pytest.mark.parametrize("without_evidence", [False, True])
+@pytest.mark.parametrize("kind", CASES)
+def test_every_claim_can_be_looked_up(kind: str, without_evidence: bool) -> None:
+    without = CATALOGUE[kind].evidence[0].tool if without_evidence else ""
+    recorded = [
+        Answer(entry.call_id, entry.tool, entry.name, values_of(entry.message))
+        for entry in records_of(kind, without)
+        if entry.message is not None
+    ]
+    claims, problems = unsupported(report_of(kind, without), recorded)
+    assert claims > 5
+    assert problems == []
 
 
 @pytest.mark.parametrize("kind", CASES)

@@ -48,11 +48,10 @@ class AutoIncrement:
         if not facts.value(_LARGEST):
             return ()
         failed = facts.number(_FAILED)
-        error = {"MariaDB": " with error 167", "MySQL": " with error 1062"}.get(facts.engine, "")
         effect = (
-            f"{failed:,.0f} of {count(facts.number(_INSERTS), 'insert')} failed lately{error}."
+            f"{failed:,.0f} of {count(facts.number(_INSERTS), 'insert')} failed lately."
             if failed
-            else f"Once none is left, every insert fails{error}."
+            else "Once none is left, every insert fails."
         )
         return (
             Link(
@@ -74,10 +73,10 @@ class AutoIncrement:
             NO_RISK,
             f"SELECT {column} FROM {table} ORDER BY {column} DESC LIMIT 5",  # noqa: S608 - quoted above
         )
+        error = {"MariaDB": " They see error 167.", "MySQL": " They see error 1062."}.get(facts.engine, "")
         keep = Step(
             "Keep what cannot be written: let the clients queue or write to a log meanwhile, and stop those that "
-            "repeat "
-            "failed inserts in a loop.",
+            f"repeat failed inserts in a loop.{error}",
             LOW_RISK,
         )
         wider = _wider(facts.value(_TYPE))

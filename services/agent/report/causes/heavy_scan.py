@@ -44,7 +44,7 @@ class HeavyScan:
             Link(
                 f"The statement sums up or returns a great part of the table: "
                 f"{count(facts.number(EXAMINED) / calls, 'row')} a call; no index would spare it that.",
-                (DIGEST, TEXT, EXAMINED),
+                (DIGEST, TEXT, EXAMINED, CALLS),
             ),
             Link(
                 f"It is called {facts.number(RATE):.1f} times a second at {seconds(facts.number(AVERAGE))} each: "

@@ -56,9 +56,7 @@ class TableFull:
                 (_TABLE, _ENGINE, _LIMIT),
             ),
             Link(
-                f"It holds {facts.number(_DATA):,.0f}: {count(facts.number(_FAILED), 'insert')} failed lately with "
-                f"error "
-                "1114, the table is full.",
+                f"It holds {facts.number(_DATA):,.0f}: {count(facts.number(_FAILED), 'insert')} failed lately.",
                 (_DATA, _ROWS, _FAILED, _INSERTS),
             ),
         )
@@ -70,6 +68,7 @@ class TableFull:
             return ()
         see = Step("See its definition: engine, MAX_ROWS and columns.", NO_RISK, f"SHOW CREATE TABLE {table}")
         room = Step(
+            "Clients see error 1114, the table is full. "
             "Delete rows that nobody needs: a cache or a list of sessions has some that are long over. Ask its owner "
             "which.",
             LOW_RISK,
