@@ -10,31 +10,32 @@ from pathlib import Path
 from storex.agent.v1 import agent_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as d
 from storex.fleet.v1 import fleet_pb2
+from tests.bench.agent_memory import AT_ONCE, STEP_SECONDS, measure
 from tests.bench.rows import Row, percentile
 from tests.integration.agent.scripted import Mesh, running
 from tests.unit.agent import answers
 from tests.unit.agent.answers import NAME
 
 QUESTIONS = 30
-AT_ONCE = 50
-STEP_SECONDS = 0.020
-"""The aim."""
+
+
+_ANSWERS = {
+    "GetOverview": answers.overview(),
+    "GetHealth": d.GetHealthResponse(health=answers.health(answers.blocker_finding())),
+    "GetLockWaits": answers.lock_waits(),
+    "GetInstance": fleet_pb2.GetInstanceResponse(),
+}
 
 
 def run() -> list[Row]:
     """Measure against a coordinator that answers at once."""
-    return asyncio.run(_measure())
+    return [*asyncio.run(_measure()), *asyncio.run(measure(_ANSWERS))]
 
 
 async def _measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         async with running(Path(folder)) as mesh:
-            mesh.coordinator.answers.update(
-                GetOverview=answers.overview(),
-                GetHealth=d.GetHealthResponse(health=answers.health(answers.blocker_finding())),
-                GetLockWaits=answers.lock_waits(),
-                GetInstance=fleet_pb2.GetInstanceResponse(),
-            )
+            mesh.coordinator.answers.update(_ANSWERS)
             await _step_seconds(mesh)
             alone = [await _step_seconds(mesh) for _ in range(QUESTIONS)]
             began = time.perf_counter()
