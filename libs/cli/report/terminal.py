@@ -18,6 +18,7 @@ from libs.cli.report.wording import (
     recorded_line,
     references,
     risk_word,
+    ruled_out_lines,
 )
 from libs.cli.safe_text import plain
 from storex.agent.v1.report_pb2 import NextStep, Report, Risk, Verdict
@@ -42,7 +43,7 @@ def report_view(report: Report) -> Iterator[RenderableType]:
     )
     yield from _section("Seen", (plain(f"{fact.text}{references(fact.evidence_refs)}") for fact in report.facts))
     yield from _section("Evidence", _evidence(report))
-    yield from _section("Ruled out", (plain(f"{item.kind}  {item.reason}") for item in report.ruled_out))
+    yield from _section("Ruled out", (plain(line) for line in ruled_out_lines(report)))
     yield from _section("Next steps", _steps(report.next_steps))
     yield from _section("Could not be read", (plain(limit_line(limit), "yellow") for limit in report.limits))
     yield Text("")

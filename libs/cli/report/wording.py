@@ -101,6 +101,28 @@ def evidence_groups(report: Report) -> list[EvidenceGroup]:
     return list(groups.values())
 
 
+def ruled_out_lines(report: Report) -> Iterator[str]:
+    """Why what is close to the causes is none, and then, family by family, what else was found clear.
+
+    A healthy report, and one without a cause, tells the names alone: the figures of all are in its JSON and Markdown.
+    """
+    families = {cause.kind.partition(".")[0] for cause in report.root_causes}
+    clear: dict[str, list[str]] = {}
+    for item in report.ruled_out:
+        family, _, name = item.kind.partition(".")
+        if family in families or item.consequence_of:
+            yield f"{item.kind}  {item.reason}"
+        else:
+            clear.setdefault(family, []).append(name)
+    if clear:
+        listed = "; ".join(f"{family} ({_listed(names)})" for family, names in clear.items())
+        yield f"{'Also clear' if families else 'Clear'}: {listed}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
 def limit_line(limit: Limit) -> str:
     """What could not be read, and what to do about it."""
     place = f"{limit.name}: " if limit.name else ""

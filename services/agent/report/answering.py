@@ -110,10 +110,11 @@ def _diagnosis(report: report_pb2.Report) -> str:
     if report.root_causes:
         return " ".join((*_causes(report), *_first_step(report)))
     if report.verdict == report_pb2.VERDICT_HEALTHY:
-        kinds = sorted({kind for item in report.checked for kind in item.kinds})
+        kinds = {kind for item in report.checked for kind in item.kinds}
         places = len({item.name for item in report.checked if item.kinds})
         where = "" if places == 1 else f" on {places} instances"
-        return f"Nothing is wrong now, as far as could be checked{where}: {', '.join(kinds)}."
+        looked_for = f"none of the {len(kinds)} causes that were looked for is there"
+        return f"Nothing is wrong now, as far as could be checked{where}: {looked_for}."
     return " ".join((*unreached(report), "No cause could be established.", *_gaps(report)))
 
 

@@ -125,7 +125,8 @@ def _consequences(health_findings: list[list[finding_pb2.Finding]], named: set[s
             for explained in (by_id[identifier] for identifier in finding.explains if identifier in by_id):
                 if explained.kind not in named:
                     reason = f"There, but a consequence of {finding.kind}: {explained.summary}"
-                    consequences.setdefault(explained.kind, report_pb2.RuledOut(kind=explained.kind, reason=reason))
+                    out = report_pb2.RuledOut(kind=explained.kind, reason=reason, consequence_of=finding.kind)
+                    consequences.setdefault(explained.kind, out)
     return list(consequences.values())
 
 

@@ -37,7 +37,10 @@ _FULL: dict[str, object] = {
         },
         {"tool": "get_lock_waits", "path": "waiters[0].wait_seconds", "value": PLANTED},
     ],
-    "ruled_out": [{"kind": "connections.leak", "reason": f"31 of 151 {PLANTED}"}],
+    "ruled_out": [
+        {"kind": "lock.metadata", "reason": f"Nobody waits for {PLANTED}"},
+        {"kind": "connections.leak", "reason": "31 of 151 connections are in use."},
+    ],
     "checked": [
         {"tool": "get_lock_waits", "name": "n", "result": "SUCCESS"},
         {"tool": "get_lock_waits", "name": "m", "result": "SUCCESS"},

@@ -80,3 +80,30 @@ def test_the_same_figure_of_many_sessions_is_one_line() -> None:
     assert "  [1,3,5] get_lock_waits  waiters[*].root_connection_id = 13\n" in text
     assert "  [2,4,6] get_lock_waits  waiters[*].wait_seconds = 3.5, 5.5, 7.5\n" in text
     assert "They wait. [1-3,5-6]\n" in text
+
+
+def with_ruled_out(*causes: str) -> Report:
+    report = Report(target="t")
+    for kind in causes:
+        report.root_causes.add(kind=kind)
+    report.ruled_out.add(kind="lock.metadata", reason="No session waits for metadata locks.")
+    report.ruled_out.add(kind="query.missing_index", reason="Each statement used an index.")
+    report.ruled_out.add(kind="query.temp_spill", reason="0 temporary tables.")
+    exhausted = "There, but a consequence of lock.row_blocker: no connection is left."
+    report.ruled_out.add(kind="connections.exhausted", reason=exhausted, consequence_of="lock.row_blocker")
+    return report
+
+
+def test_a_terminal_tells_why_what_is_close_to_the_cause_is_none_and_names_the_rest() -> None:
+    text = on_terminal(with_ruled_out("lock.row_blocker"), colours=False)
+    assert "  lock.metadata  No session waits for metadata locks.\n" in text
+    assert "  connections.exhausted  There, but a consequence of lock.row_blocker: no connection is left.\n" in text
+    assert text.rstrip().splitlines()[-3] == "  Also clear: query (missing index, temp spill)"
+    assert "Each statement used an index." not in text
+
+
+def test_without_a_cause_a_terminal_names_what_is_clear_and_markdown_tells_why() -> None:
+    report = with_ruled_out()
+    text = on_terminal(report, colours=False)
+    assert "  Clear: lock (metadata); query (missing index, temp spill)\n" in text
+    assert "Each statement used an index." in report_markdown(report)
