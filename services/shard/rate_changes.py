@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import mul
 from typing import NamedTuple
 
 Counts = Sequence[tuple[float, float]]
@@ -61,14 +62,16 @@ def rate_step(pieces: Sequence[Piece]) -> RateStep | None:
     Where the rate has changed much once more since, that is the moment. What came before is the level that was exceeded
     in a tenth of that time only, so that a peak now and then in the past counts, and one alone does not.
     """
-    place = _best_split(pieces)
+    levels = [math.log1p(piece.per_second) for piece in pieces]
+    weights = [piece.end - piece.start for piece in pieces]
+    place = _best_split(levels, weights, 0)
     if place is None:
         return None
-    while (further := _best_split(pieces[place:])) is not None:
-        level, later = _mean(pieces[place : place + further]), _mean(pieces[place + further :])
+    while (further := _best_split(levels, weights, place)) is not None:
+        level, later = _mean(pieces[place:further]), _mean(pieces[further:])
         if level / LEVELS_APART <= later <= level * LEVELS_APART:
             break
-        place += further
+        place = further
     before, after = pieces[:place], pieces[place:]
     settled = before[:-1] if place > FEWEST_BEFORE else before  # it may have begun within the last of them
     return RateStep(
@@ -89,19 +92,18 @@ def mean_rate(counts: Counts, start: float) -> float:
     return max(0.0, (counts[-1][1] - first[1]) / (counts[-1][0] - first[0]))
 
 
-def _best_split(pieces: Sequence[Piece]) -> int | None:
-    """Where the variance between the two sides is greatest, each piece weighing as much as it lasted."""
-    levels = [math.log1p(piece.per_second) for piece in pieces]
-    weights = [piece.seconds for piece in pieces]
-    all_weight = sum(weights)
-    all_level = sum(level * weight for level, weight in zip(levels, weights, strict=True))
+def _best_split(levels: Sequence[float], weights: Sequence[float], first: int) -> int | None:
+    """Where, from the first piece on, the variance between both sides is greatest; a piece weighs as it lasted."""
+    heavy = [level * weight for level, weight in zip(levels[first:], weights[first:], strict=True)]
+    all_weight, all_level = sum(weights[first:]), sum(heavy)
     best, found = -1.0, None
     weight, level = 0.0, 0.0
-    for place in range(1, len(pieces)):
+    for place in range(first + 1, len(levels)):
         weight += weights[place - 1]
-        level += levels[place - 1] * weights[place - 1]
+        level += heavy[place - 1 - first]
         rest = all_weight - weight
-        between = weight * rest * (level / weight - (all_level - level) / rest) ** 2
+        apart = level / weight - (all_level - level) / rest
+        between = weight * rest * apart * apart
         if between > best:
             best, found = between, place
     return found
@@ -119,4 +121,5 @@ def _usual_peak(pieces: Sequence[Piece]) -> float:
 
 
 def _mean(pieces: Sequence[Piece]) -> float:
-    return sum(piece.per_second * piece.seconds for piece in pieces) / sum(piece.seconds for piece in pieces)
+    seconds = [piece.end - piece.start for piece in pieces]
+    return sum(map(mul, (piece.per_second for piece in pieces), seconds)) / sum(seconds)
