@@ -194,7 +194,25 @@ _ENTRIES = (
         (_STATEMENT, _TABLE, _SCHEMA),
         _of_statement("calls_per_second"),
     ),
-    RootCause("traffic.retry_storm", "Clients repeat what fails", 55, (_STATEMENT, EntityRole(CAUSE, "error_code"))),
+    RootCause(
+        "traffic.retry_storm",
+        "Clients repeat what fails",
+        55,
+        (
+            _STATEMENT,
+            EntityRole(CAUSE, "error_code"),
+            EntityRole(CAUSE, "user"),
+            EntityRole(CAUSE, "host"),
+            EntityRole(CAUSE, "program"),
+            _TABLE,
+            _SCHEMA,
+        ),
+        (
+            RequiredEvidence("list_failing_statements", "statements[*].statement.digest", _STATEMENT),
+            RequiredEvidence("list_failing_statements", "statements[*].failed"),
+            RequiredEvidence("list_failing_statements", "statements[*].failed_per_second"),
+        ),
+    ),
     RootCause(
         "connections.leak",
         "A client opens connections and never gives them back",

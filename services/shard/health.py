@@ -25,6 +25,7 @@ from storex.diagnostics.v1 import (
     access_pb2,
     capacity_pb2,
     diagnostics_pb2,
+    failures_pb2,
     finding_pb2,
     innodb_pb2,
     replication_pb2,
@@ -53,6 +54,7 @@ REQUESTS: dict[str, Message] = {
     "get_failed_logins": access_pb2.GetFailedLoginsRequest(),
     "get_replication": replication_pb2.GetReplicationRequest(),
     "get_traffic": traffic_pb2.GetTrafficRequest(),
+    "list_failing_statements": failures_pb2.ListFailingStatementsRequest(),
 }
 """How each tool is asked for what detectors read."""
 

@@ -21,6 +21,7 @@ OWNER: Part = (HOLDER, "user")
 TABLE: Part = (AFFECTED, "table")
 VARIABLE: Part = (CAUSE, "variable")
 WAITING: Part = (VICTIM, "connection_id")
+ERROR: Part = (CAUSE, "error_code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +29,22 @@ class Relation:
     """Findings of the kind `cause` explain those of the kind `effect` that share a value of the part `shared`.
 
     Without a part nothing needs to be shared. `weight` is the least share of the effect's impact that the cause's own
-    has to reach, for effects that many things could bring about.
+    has to reach, for effects that many things could bring about. `errors` are the codes that an effect which names one
+    must name; not every engine shows them.
     """
 
     cause: str
     effect: str
     shared: Part | None = None
     weight: float = 0.0
+    errors: frozenset[str] = frozenset()
 
     def holds(self, cause: finding_pb2.Finding, effect: finding_pb2.Finding) -> bool:
         """Whether one explains the other."""
         if (cause.kind, effect.kind) != (self.cause, self.effect) or cause.impact < self.weight * effect.impact:
+            return False
+        named = _values(effect, ERROR)
+        if self.errors and named and not named <= self.errors:
             return False
         return self.shared is None or bool(_values(cause, self.shared) & _values(effect, self.shared))
 
@@ -49,6 +55,12 @@ def _values(finding: finding_pb2.Finding, part: Part) -> set[str]:
 
 def _each(causes: Sequence[str], effect: str, shared: Part | None = None, weight: float = 0.0) -> tuple[Relation, ...]:
     return tuple(Relation(cause, effect, shared, weight) for cause in causes)
+
+
+def _failing(causes: Sequence[str], errors: str, shared: Part | None = None) -> tuple[Relation, ...]:
+    """What makes statements fail with these errors also makes clients try again."""
+    codes = frozenset(errors.split())
+    return tuple(Relation(cause, "traffic.retry_storm", shared, errors=codes) for cause in causes)
 
 
 RELATIONS: tuple[Relation, ...] = (
@@ -70,6 +82,15 @@ RELATIONS: tuple[Relation, ...] = (
     *_each(("query.missing_index", "query.plan_regression", "query.temp_spill"), "traffic.spike", STATEMENT),
     *_each(("lock.hot_row", "lock.unindexed_write"), "traffic.spike", STATEMENT),
     Relation("innodb.flush_per_commit", "traffic.spike"),
+    *_failing(
+        ("lock.row_blocker", "lock.metadata", "lock.global_read", "lock.hot_row", "lock.unindexed_write"),
+        "1205 1213 3572 1969 3024",  # waited for too long, not at all, or for longer than a statement may take
+    ),
+    *_failing(("lock.deadlock",), "1213 1205"),
+    *_failing(("config.read_only", "lock.global_read"), "1290 1792 1836 1223"),
+    *_failing(("capacity.table_full",), "1114", TABLE),
+    *_failing(("capacity.auto_increment",), "167 1062 1264 1467", TABLE),
+    *_failing(("config.change",), "1153 1301 1969 3024 1038 1040 1203 1226"),
     # A statement that reads much by itself, and suddenly comes many times as often.
     Relation("traffic.spike", "query.heavy_scan", STATEMENT),
     # An applier waits for locks like anybody else.

@@ -15,6 +15,7 @@ from services.shard.collectors.buffer_pool import get_buffer_pool
 from services.shard.collectors.commit_state import get_commit_state
 from services.shard.collectors.connections import get_connections
 from services.shard.collectors.failed_logins import get_failed_logins
+from services.shard.collectors.failing_statements import list_failing_statements
 from services.shard.collectors.index_facts import list_index_facts
 from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
@@ -46,6 +47,7 @@ from storex.diagnostics.v1 import (
     capacity_pb2,
     diagnostics_pb2,
     diagnostics_pb2_grpc,
+    failures_pb2,
     indexes_pb2,
     innodb_pb2,
     plans_pb2,
@@ -189,6 +191,12 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> traffic_pb2.GetTrafficResponse:
         """See the contract."""
         return await self._collect(get_traffic, request)
+
+    async def ListFailingStatements(
+        self, request: failures_pb2.ListFailingStatementsRequest, _context: Context
+    ) -> failures_pb2.ListFailingStatementsResponse:
+        """See the contract."""
+        return await self._collect(list_failing_statements, request)
 
     async def ListRunningStatements(
         self, request: activity_pb2.ListRunningStatementsRequest, _context: Context

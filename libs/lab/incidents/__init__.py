@@ -29,6 +29,7 @@ from libs.lab.incidents import (
     healthy_just_started,
     healthy_loud,
     healthy_nightly_batch,
+    healthy_refused_duplicates,
     innodb_buffer_pool,
     innodb_flush_per_commit,
     innodb_purge_lag,
@@ -46,6 +47,7 @@ from libs.lab.incidents import (
     replication_lag,
     replication_stopped,
     traffic_n_plus_one,
+    traffic_retry_storm,
     traffic_spike,
 )
 from libs.lab.injection import Injection, Target
@@ -113,6 +115,11 @@ INCIDENTS: dict[str, Incident] = {
             "traffic.n_plus_one",
             "A release loads a list, and then each of its entries with a statement of its own",
             traffic_n_plus_one.inject,
+        ),
+        Incident(
+            "traffic.retry_storm",
+            "A consumer reads a column that is gone, and tries each message again without a pause",
+            traffic_retry_storm.inject,
         ),
         Incident(
             "connections.leak",
@@ -195,6 +202,11 @@ INCIDENTS: dict[str, Incident] = {
             "healthy.loud",
             "Nothing is wrong, however it looks: advisory locks, sleeps, scans of a tiny table",
             healthy_loud.inject,
+        ),
+        Incident(
+            "healthy.refused_duplicates",
+            "Nothing is wrong: consumers see by a duplicate key that a message was handled already",
+            healthy_refused_duplicates.inject,
         ),
         Incident(
             "two.blocker_and_leak",

@@ -28,6 +28,7 @@ OBSERVERS: dict[str, Observer] = {
     "query.heavy_scan": statements.statement_and_table,
     "traffic.spike": statements.busiest_program,
     "traffic.n_plus_one": statements.statement_and_table,
+    "traffic.retry_storm": statements.failing_statement,
     "connections.leak": sessions.most_connected,
     "connections.exhausted": sessions.most_connected,
     "innodb.purge_lag": sessions.oldest_read_view,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import time
 
+import pymysql
+
 from libs.core.catalogue import AFFECTED, CAUSE
 from libs.lab.accounts import Connection
+from libs.lab.errors import IncidentError
 from libs.lab.injection import Injection, Target
 from libs.lab.observers.server import rows_or_none
 from libs.lab.truth import Entity
@@ -22,6 +25,11 @@ _STATEMENTS_RUN = (
     " JOIN performance_schema.session_connect_attrs AS a"
     " ON a.processlist_id = t.processlist_id AND a.attr_name = 'program_name'"
     " WHERE t.processlist_db = %s GROUP BY t.processlist_user, a.attr_value"
+)
+_PROGRAM_USERS = (
+    "SELECT DISTINCT t.processlist_user, a.attr_value FROM performance_schema.threads AS t"
+    " JOIN performance_schema.session_connect_attrs AS a"
+    " ON a.processlist_id = t.processlist_id AND a.attr_name = 'program_name' WHERE a.attr_value = %s"
 )
 _BETWEEN_SECONDS = 0.5
 
@@ -43,6 +51,34 @@ def statement_and_index(observer: Connection, injection: Injection, target: Targ
     """The digest, the table, and the index that the statement does not use any more."""
     statement = statement_and_table(observer, injection, target)
     return (*statement, (AFFECTED, "index", injection.index))
+
+
+def failing_statement(observer: Connection, injection: Injection, target: Target) -> tuple[Entity, ...]:
+    """The digest and the table, the error that the server answers it with, and the program that sends it.
+
+    The program only where the performance schema is on.
+    """
+    known = statement_and_table(observer, injection, target)
+    found = rows_or_none(observer, _PROGRAM_USERS, injection.program) or []
+    if not found:
+        return (*known, (CAUSE, "error_code", _refusal(injection, target)))
+    user, program = found[0]
+    return (
+        *known,
+        (CAUSE, "error_code", _refusal(injection, target)),
+        (CAUSE, "user", str(user)),
+        (CAUSE, "program", str(program)),
+    )
+
+
+def _refusal(injection: Injection, target: Target) -> str:
+    """The error that the statement fails with when it is sent once more."""
+    with target.application.connect(program="lab", database=target.database) as client, client.cursor() as cursor:
+        try:
+            cursor.execute(injection.statement, (1,))
+        except pymysql.MySQLError as refused:
+            return str(refused.args[0])
+    raise IncidentError("The statement that should fail does not.")
 
 
 def busiest_program(observer: Connection, injection: Injection, target: Target) -> tuple[Entity, ...]:

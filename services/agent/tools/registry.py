@@ -22,6 +22,7 @@ from services.agent.tools.get_traffic import get_traffic
 from services.agent.tools.get_visibility import get_visibility
 from services.agent.tools.list_auto_increments import list_auto_increments
 from services.agent.tools.list_changes import list_changes
+from services.agent.tools.list_failing_statements import list_failing_statements
 from services.agent.tools.list_index_facts import list_index_facts
 from services.agent.tools.list_instances import list_instances
 from services.agent.tools.list_metrics import list_metrics
@@ -60,6 +61,7 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     get_failed_logins,
     get_replication,
     get_traffic,
+    list_failing_statements,
     list_running_statements,
     get_temp_tables,
     get_visibility,

@@ -10,6 +10,7 @@ from services.shard.collectors.buffer_pool import get_buffer_pool
 from services.shard.collectors.commit_state import get_commit_state
 from services.shard.collectors.connections import get_connections
 from services.shard.collectors.failed_logins import get_failed_logins
+from services.shard.collectors.failing_statements import list_failing_statements
 from services.shard.collectors.index_facts import list_index_facts
 from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
@@ -52,6 +53,7 @@ COLLECTORS: dict[str, Collector] = {
     "get_failed_logins": get_failed_logins,
     "get_replication": get_replication,
     "get_traffic": get_traffic,
+    "list_failing_statements": list_failing_statements,
     "list_running_statements": list_running_statements,
     "get_temp_tables": get_temp_tables,
     "get_visibility": get_visibility,

@@ -30,6 +30,7 @@ from services.shard.detectors import (
     replication_lag,
     replication_stopped,
     traffic_n_plus_one,
+    traffic_retry_storm,
     traffic_spike,
 )
 from services.shard.detectors.readings import Detection, Detector, Readings
@@ -47,6 +48,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(query_heavy_scan.KIND, ("list_top_queries",), query_heavy_scan.detect),
     Detector(traffic_n_plus_one.KIND, ("list_top_queries",), traffic_n_plus_one.detect),
     Detector(traffic_spike.KIND, ("get_traffic",), traffic_spike.detect),
+    Detector(traffic_retry_storm.KIND, ("list_failing_statements",), traffic_retry_storm.detect),
     Detector(connections_exhausted.KIND, ("get_connections",), connections_exhausted.detect),
     Detector(connections_leak.KIND, ("get_connections",), connections_leak.detect),
     Detector(

@@ -79,6 +79,9 @@ class Statement(Enum):
     up."""
     SESSION_WORK = "session_work"
     """connection_id, statements, failed: of the sessions that are open."""
+    FAILED_STATEMENTS = "failed_statements"
+    """connection_id, schema_name, digest, error_number, failures: of the last statements of each session, as many
+    as the engine keeps."""
     APPLIER_LOCKS = "applier_locks"
     """connection_id (None if not known), schema_name, table_name: tables that such threads hold metadata locks on."""
     ACCOUNT = "account"
@@ -175,6 +178,7 @@ NEEDS: dict[Statement, tuple[Feature, ...]] = {
     Statement.APPLIERS: (Feature.PROCESS_PRIVILEGE,),
     Statement.ACCOUNT_WORK: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.SESSION_WORK: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
+    Statement.FAILED_STATEMENTS: (Feature.STATEMENT_DIGESTS, Feature.SESSION_STATEMENTS),
     Statement.APPLIER_LOCKS: (Feature.METADATA_LOCKS,),
     Statement.INSTRUMENTATION: (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
     Statement.DIGEST_TABLE: (Feature.STATEMENT_DIGESTS,),
@@ -195,7 +199,7 @@ ROW_CAPS: dict[Statement, int] = {
     **dict.fromkeys((Statement.ROW_LOCK_WAITS, Statement.ROW_LOCKS, Statement.METADATA_LOCKS), 20_000),
     Statement.DIGESTS: 20_000,
     Statement.RECENT_DIGESTS: 20_000,
-    **dict.fromkeys((Statement.ACCOUNT_WORK, Statement.SESSION_WORK), 20_000),
+    **dict.fromkeys((Statement.ACCOUNT_WORK, Statement.SESSION_WORK, Statement.FAILED_STATEMENTS), 20_000),
     **dict.fromkeys((Statement.CLIENT_VERSIONS, Statement.COLUMNS, Statement.INDEXES), 50_000),
     **dict.fromkeys((Statement.INDEX_PARTS, Statement.IDLE_INDEXES, Statement.INDEX_SIZES), 50_000),
     **dict.fromkeys((Statement.TABLE_STATISTICS, Statement.TABLE_MODIFICATIONS), 50_000),

@@ -47,12 +47,14 @@ _BY_DIGEST = (
     "query.heavy_scan",
     "traffic.n_plus_one",
     "lock.unindexed_write",
+    "traffic.retry_storm",
 )
 _LOCKS = ("lock.row_blocker", "lock.metadata", "lock.global_read", "lock.hot_row")
 _COUNTED_FAILURES = ("config.read_only", "capacity.table_full", "capacity.auto_increment")
 _WITH_PROGRAMS = ("list_processes", "get_connections", "get_lock_waits")
 
 _WITHOUT_PERFORMANCE_SCHEMA = Cost(
+    blind_tools=("list_failing_statements",),
     weaker_tools=(
         *("list_top_queries", *_WITH_PROGRAMS, "get_commit_state", "get_read_only_state", "list_auto_increments"),
         *("list_table_limits", "get_replication"),
@@ -65,7 +67,7 @@ _WITHOUT_PERFORMANCE_SCHEMA = Cost(
     ),
 )
 _MYSQL_WITHOUT_PERFORMANCE_SCHEMA = Cost(
-    blind_tools=("get_failed_logins",),
+    blind_tools=("get_failed_logins", "list_failing_statements"),
     weaker_tools=(*_WITHOUT_PERFORMANCE_SCHEMA.weaker_tools, "list_variable_changes"),
     blind_causes=(*_BY_DIGEST, "lock.row_blocker", "lock.hot_row", "access.auth_failed"),
     weaker_causes=(
@@ -73,7 +75,7 @@ _MYSQL_WITHOUT_PERFORMANCE_SCHEMA = Cost(
         *("lock.metadata", "lock.global_read", "config.change"),
     ),
 )
-_FEWER_STATEMENTS = Cost(weaker_tools=("list_top_queries",), weaker_causes=_BY_DIGEST)
+_FEWER_STATEMENTS = Cost(weaker_tools=("list_top_queries", "list_failing_statements"), weaker_causes=_BY_DIGEST)
 
 _COSTS: dict[Place, Cost] = {
     PROCESS: Cost(
@@ -89,11 +91,14 @@ _COSTS: dict[Place, Cost] = {
     PERFORMANCE_SCHEMA_PRIVILEGE: _WITHOUT_PERFORMANCE_SCHEMA,
     INSTRUMENTATION: _WITHOUT_PERFORMANCE_SCHEMA,
     DIGESTS: Cost(
+        blind_tools=("list_failing_statements",),
         weaker_tools=("list_top_queries", "get_read_only_state", "list_auto_increments", "list_table_limits"),
         blind_causes=_BY_DIGEST,
         weaker_causes=("traffic.spike", *_COUNTED_FAILURES),
     ),
-    DIGEST_TABLE_FULL: Cost(weaker_tools=("list_top_queries",), weaker_causes=(*_BY_DIGEST, "traffic.spike")),
+    DIGEST_TABLE_FULL: Cost(
+        weaker_tools=("list_top_queries", "list_failing_statements"), weaker_causes=(*_BY_DIGEST, "traffic.spike")
+    ),
     DIGEST_TEXT: Cost(weaker_tools=("list_top_queries",), weaker_causes=_BY_DIGEST),
     STATEMENT_INSTRUMENTS: _FEWER_STATEMENTS,
     ACTORS: Cost(
@@ -101,8 +106,8 @@ _COSTS: dict[Place, Cost] = {
         weaker_causes=(*_BY_DIGEST, "lock.row_blocker", "lock.metadata"),
     ),
     SESSION_STATEMENTS: Cost(
-        weaker_tools=("list_processes", "get_lock_waits"),
-        weaker_causes=("lock.row_blocker", "lock.metadata", "lock.global_read"),
+        weaker_tools=("list_processes", "get_lock_waits", "list_failing_statements"),
+        weaker_causes=("lock.row_blocker", "lock.metadata", "lock.global_read", "traffic.retry_storm"),
     ),
     METADATA_LOCKS: Cost(
         weaker_tools=("get_lock_waits", "get_replication"),

@@ -36,7 +36,10 @@ def growth(login: Login, name: str, seconds: float = 1.0) -> float:
 def digest_row(target: Target, running: RunningIncident) -> dict[str, int]:
     """The counters of the statement that the truth names."""
     digest = next(value for _, type_, value in running.truth.entities if type_ == "statement_digest")
-    names = ("count_star", "sum_rows_examined", "sum_rows_sent", "sum_no_index_used", "sum_created_tmp_disk_tables")
+    names = (
+        *("count_star", "sum_rows_examined", "sum_rows_sent", "sum_no_index_used", "sum_created_tmp_disk_tables"),
+        "sum_errors",
+    )
     (row,) = target.administrator.execute(
         f"SELECT {', '.join(names)} FROM performance_schema.events_statements_summary_by_digest"
         " WHERE digest = %s AND schema_name = %s",
@@ -143,6 +146,13 @@ def n_plus_one(target: Target, running: RunningIncident) -> None:
     assert row["sum_rows_examined"] == row["sum_rows_sent"] == row["count_star"]
 
 
+def retry_storm(target: Target, running: RunningIncident) -> None:
+    row = digest_row(target, running)
+    assert row["sum_errors"] == row["count_star"] >= 100
+    assert ("cause", "error_code", "1054") in running.truth.entities
+    assert ("cause", "program", running.injection.program) in running.truth.entities
+
+
 def leak(target: Target, running: RunningIncident) -> None:
     limit = int(variable(target.administrator, "max_connections"))
     idle = (
@@ -230,6 +240,7 @@ SYMPTOMS: dict[str, Symptom] = {
     "query.heavy_scan": reads_the_whole_table,
     "traffic.spike": spike,
     "traffic.n_plus_one": n_plus_one,
+    "traffic.retry_storm": retry_storm,
     "connections.leak": leak,
     "connections.exhausted": exhausted,
     "innodb.purge_lag": purge_lag,

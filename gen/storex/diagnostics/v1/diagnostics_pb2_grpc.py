@@ -7,6 +7,7 @@ from storex.diagnostics.v1 import access_pb2 as storex_dot_diagnostics_dot_v1_do
 from storex.diagnostics.v1 import activity_pb2 as storex_dot_diagnostics_dot_v1_dot_activity__pb2
 from storex.diagnostics.v1 import capacity_pb2 as storex_dot_diagnostics_dot_v1_dot_capacity__pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as storex_dot_diagnostics_dot_v1_dot_diagnostics__pb2
+from storex.diagnostics.v1 import failures_pb2 as storex_dot_diagnostics_dot_v1_dot_failures__pb2
 from storex.diagnostics.v1 import indexes_pb2 as storex_dot_diagnostics_dot_v1_dot_indexes__pb2
 from storex.diagnostics.v1 import innodb_pb2 as storex_dot_diagnostics_dot_v1_dot_innodb__pb2
 from storex.diagnostics.v1 import plans_pb2 as storex_dot_diagnostics_dot_v1_dot_plans__pb2
@@ -139,6 +140,11 @@ class DiagnosticsServiceStub:
                 '/storex.diagnostics.v1.DiagnosticsService/GetTraffic',
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficRequest.SerializeToString,
                 response_deserializer=storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficResponse.FromString,
+                _registered_method=True)
+        self.ListFailingStatements = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/ListFailingStatements',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_failures__pb2.ListFailingStatementsRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_failures__pb2.ListFailingStatementsResponse.FromString,
                 _registered_method=True)
         self.ListRunningStatements = channel.unary_unary(
                 '/storex.diagnostics.v1.DiagnosticsService/ListRunningStatements',
@@ -314,6 +320,13 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListFailingStatements(self, request, context):
+        """Statements that fail, with what and for whom, the most frequent failures first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRunningStatements(self, request, context):
         """The statements that run now, the longest running first.
         """
@@ -462,6 +475,11 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.GetTraffic,
                     request_deserializer=storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficRequest.FromString,
                     response_serializer=storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficResponse.SerializeToString,
+            ),
+            'ListFailingStatements': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFailingStatements,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_failures__pb2.ListFailingStatementsRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_failures__pb2.ListFailingStatementsResponse.SerializeToString,
             ),
             'ListRunningStatements': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRunningStatements,
@@ -1013,6 +1031,33 @@ class DiagnosticsService:
             '/storex.diagnostics.v1.DiagnosticsService/GetTraffic',
             storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficRequest.SerializeToString,
             storex_dot_diagnostics_dot_v1_dot_traffic__pb2.GetTrafficResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFailingStatements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/ListFailingStatements',
+            storex_dot_diagnostics_dot_v1_dot_failures__pb2.ListFailingStatementsRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_failures__pb2.ListFailingStatementsResponse.FromString,
             options,
             channel_credentials,
             insecure,

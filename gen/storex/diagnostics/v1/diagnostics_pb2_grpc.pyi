@@ -9,6 +9,7 @@ from storex.diagnostics.v1 import access_pb2 as _access_pb2
 from storex.diagnostics.v1 import activity_pb2 as _activity_pb2
 from storex.diagnostics.v1 import capacity_pb2 as _capacity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as _diagnostics_pb2
+from storex.diagnostics.v1 import failures_pb2 as _failures_pb2
 from storex.diagnostics.v1 import indexes_pb2 as _indexes_pb2
 from storex.diagnostics.v1 import innodb_pb2 as _innodb_pb2
 from storex.diagnostics.v1 import plans_pb2 as _plans_pb2
@@ -81,6 +82,8 @@ class DiagnosticsServiceStub:
     """What the instance does not let us see, what that costs, and how to mend it."""
     GetTraffic: _grpc.UnaryUnaryMultiCallable[_traffic_pb2.GetTrafficRequest, _traffic_pb2.GetTrafficResponse]
     """Statements and connections by client, host and digest, now against before: whose traffic changed."""
+    ListFailingStatements: _grpc.UnaryUnaryMultiCallable[_failures_pb2.ListFailingStatementsRequest, _failures_pb2.ListFailingStatementsResponse]
+    """Statements that fail, with what and for whom, the most frequent failures first."""
     ListRunningStatements: _grpc.UnaryUnaryMultiCallable[_activity_pb2.ListRunningStatementsRequest, _activity_pb2.ListRunningStatementsResponse]
     """The statements that run now, the longest running first."""
     GetTempTables: _grpc.UnaryUnaryMultiCallable[_activity_pb2.GetTempTablesRequest, _activity_pb2.GetTempTablesResponse]
@@ -143,6 +146,8 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     """What the instance does not let us see, what that costs, and how to mend it."""
     GetTraffic: _aio.UnaryUnaryMultiCallable[_traffic_pb2.GetTrafficRequest, _traffic_pb2.GetTrafficResponse]  # type: ignore[assignment]
     """Statements and connections by client, host and digest, now against before: whose traffic changed."""
+    ListFailingStatements: _aio.UnaryUnaryMultiCallable[_failures_pb2.ListFailingStatementsRequest, _failures_pb2.ListFailingStatementsResponse]  # type: ignore[assignment]
+    """Statements that fail, with what and for whom, the most frequent failures first."""
     ListRunningStatements: _aio.UnaryUnaryMultiCallable[_activity_pb2.ListRunningStatementsRequest, _activity_pb2.ListRunningStatementsResponse]  # type: ignore[assignment]
     """The statements that run now, the longest running first."""
     GetTempTables: _aio.UnaryUnaryMultiCallable[_activity_pb2.GetTempTablesRequest, _activity_pb2.GetTempTablesResponse]  # type: ignore[assignment]
@@ -316,6 +321,14 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_traffic_pb2.GetTrafficResponse, _abc.Awaitable[_traffic_pb2.GetTrafficResponse]]:
         """Statements and connections by client, host and digest, now against before: whose traffic changed."""
+
+    @_abc_1.abstractmethod
+    def ListFailingStatements(
+        self,
+        request: _failures_pb2.ListFailingStatementsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_failures_pb2.ListFailingStatementsResponse, _abc.Awaitable[_failures_pb2.ListFailingStatementsResponse]]:
+        """Statements that fail, with what and for whom, the most frequent failures first."""
 
     @_abc_1.abstractmethod
     def ListRunningStatements(

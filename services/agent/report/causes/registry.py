@@ -22,6 +22,7 @@ from services.agent.report.causes.read_only import ReadOnly
 from services.agent.report.causes.replication_error import ReplicationError
 from services.agent.report.causes.replication_lag import ReplicationLag
 from services.agent.report.causes.replication_stopped import ReplicationStopped
+from services.agent.report.causes.retry_storm import RetryStorm
 from services.agent.report.causes.row_blocker import RowBlocker
 from services.agent.report.causes.table_full import TableFull
 from services.agent.report.causes.temp_spill import TempSpill
@@ -42,6 +43,7 @@ _ALL: tuple[CauseGuide, ...] = (
     HeavyScan(),
     NPlusOne(),
     TrafficSpike(),
+    RetryStorm(),
     ConnectionsExhausted(),
     ConnectionLeak(),
     PurgeLag(),

@@ -207,6 +207,17 @@ COMMON_STATEMENTS: dict[Statement, Sql] = {
         " AND (event_name LIKE 'statement/sql/%' OR event_name = 'statement/com/Execute') GROUP BY thread_id) s"
         " JOIN performance_schema.threads t ON t.thread_id = s.thread_id WHERE t.processlist_id IS NOT NULL"
     ),
+    # The last ones are kept only where a consumer of their own is on, as MySQL starts and MariaDB does not.
+    Statement.FAILED_STATEMENTS: (
+        "SELECT t.processlist_id AS connection_id, f.schema_name AS schema_name, f.digest AS digest,"
+        " f.error_number AS error_number, COUNT(*) AS failures FROM ("
+        "SELECT thread_id, event_id, current_schema AS schema_name, digest, mysql_errno AS error_number"
+        " FROM performance_schema.events_statements_history WHERE errors > 0 AND digest IS NOT NULL"
+        " UNION SELECT thread_id, event_id, current_schema, digest, mysql_errno"
+        " FROM performance_schema.events_statements_current WHERE errors > 0 AND digest IS NOT NULL) f"
+        " JOIN performance_schema.threads t ON t.thread_id = f.thread_id WHERE t.processlist_id IS NOT NULL"
+        " GROUP BY t.processlist_id, f.schema_name, f.digest, f.error_number"
+    ),
     Statement.APPLIER_LOCKS: applier_locks(OWN_ID),
     Statement.ACCOUNT: "SELECT CURRENT_USER() AS account, UNIX_TIMESTAMP(SYSDATE(6)) AS server_seconds",
     Statement.GRANTS: (
