@@ -23,7 +23,6 @@ NOT_MADE = {
     "innodb.redo_stall": "no detector looks for it yet; it takes a disk that is slower than the redo log is large",
     "capacity.disk_full": "no detector looks for it yet; it takes a file system of its own that may be filled",
     "maintenance.backup": "no detector looks for it yet; a backup that locks is found as `lock.global_read`",
-    "maintenance.ddl": "no detector looks for it yet; a change that others wait for is found as `lock.metadata`",
 }
 """Ids of the catalogue that the lab has no incident for, and why."""
 

@@ -54,6 +54,7 @@ class RootCause:
 
 _HOLDER_CONNECTION = EntityRole(HOLDER, "connection_id", required=True)
 _VICTIM_CONNECTION = EntityRole(VICTIM, "connection_id", required=True)
+_CHANGING_CONNECTION = EntityRole(CAUSE, "connection_id", required=True)
 _ANY_VICTIM = EntityRole(VICTIM, "connection_id")
 _HOLDER_OWNER = (EntityRole(HOLDER, "user"), EntityRole(HOLDER, "host"), EntityRole(HOLDER, "program"))
 _STATEMENT = EntityRole(CAUSE, "statement_digest", required=True)
@@ -341,7 +342,21 @@ _ENTRIES = (
     ),
     RootCause("maintenance.backup", "A backup burdens the server", 40, (EntityRole(CAUSE, "connection_id"),)),
     RootCause(
-        "maintenance.ddl", "A schema change burdens the server", 40, (EntityRole(CAUSE, "connection_id"), _TABLE)
+        "maintenance.ddl",
+        "A schema change burdens the server",
+        65,
+        (
+            _CHANGING_CONNECTION,
+            EntityRole(CAUSE, "user"),
+            EntityRole(CAUSE, "host"),
+            EntityRole(CAUSE, "program"),
+            _ANY_VICTIM,
+            _TABLE,
+        ),
+        (
+            RequiredEvidence("list_maintenance", "operations[*].session.connection_id", _CHANGING_CONNECTION),
+            RequiredEvidence("list_maintenance", "operations[*].running_seconds"),
+        ),
     ),
     RootCause(
         "access.auth_failed",

@@ -28,6 +28,7 @@ from storex.diagnostics.v1 import (
     failures_pb2,
     finding_pb2,
     innodb_pb2,
+    maintenance_pb2,
     replication_pb2,
     settings_pb2,
     traffic_pb2,
@@ -54,6 +55,7 @@ REQUESTS: dict[str, Message] = {
     "get_failed_logins": access_pb2.GetFailedLoginsRequest(),
     "get_replication": replication_pb2.GetReplicationRequest(),
     "get_traffic": traffic_pb2.GetTrafficRequest(),
+    "list_maintenance": maintenance_pb2.ListMaintenanceRequest(),
     "list_failing_statements": failures_pb2.ListFailingStatementsRequest(),
 }
 """How each tool is asked for what detectors read."""

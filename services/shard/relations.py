@@ -20,6 +20,7 @@ HOLDING: Part = (HOLDER, "connection_id")
 OWNER: Part = (HOLDER, "user")
 TABLE: Part = (AFFECTED, "table")
 VARIABLE: Part = (CAUSE, "variable")
+CHANGING: Part = (CAUSE, "connection_id")
 WAITING: Part = (VICTIM, "connection_id")
 ERROR: Part = (CAUSE, "error_code")
 
@@ -30,7 +31,7 @@ class Relation:
 
     Without a part nothing needs to be shared. `weight` is the least share of the effect's impact that the cause's own
     has to reach, for effects that many things could bring about. `errors` are the codes that an effect which names one
-    must name; not every engine shows them.
+    must name; not every engine shows them. `shared_as` is the part of the effect where it plays another role there.
     """
 
     cause: str
@@ -38,6 +39,7 @@ class Relation:
     shared: Part | None = None
     weight: float = 0.0
     errors: frozenset[str] = frozenset()
+    shared_as: Part | None = None
 
     def holds(self, cause: finding_pb2.Finding, effect: finding_pb2.Finding) -> bool:
         """Whether one explains the other."""
@@ -46,7 +48,8 @@ class Relation:
         named = _values(effect, ERROR)
         if self.errors and named and not named <= self.errors:
             return False
-        return self.shared is None or bool(_values(cause, self.shared) & _values(effect, self.shared))
+        part = self.shared_as or self.shared
+        return self.shared is None or part is None or bool(_values(cause, self.shared) & _values(effect, part))
 
 
 def _values(finding: finding_pb2.Finding, part: Part) -> set[str]:
@@ -83,7 +86,14 @@ RELATIONS: tuple[Relation, ...] = (
     *_each(("lock.hot_row", "lock.unindexed_write"), "traffic.spike", STATEMENT),
     Relation("innodb.flush_per_commit", "traffic.spike"),
     *_failing(
-        ("lock.row_blocker", "lock.metadata", "lock.global_read", "lock.hot_row", "lock.unindexed_write"),
+        (
+            "lock.row_blocker",
+            "lock.metadata",
+            "lock.global_read",
+            "lock.hot_row",
+            "lock.unindexed_write",
+            "maintenance.ddl",
+        ),
         "1205 1213 3572 1969 3024",  # waited for too long, not at all, or for longer than a statement may take
     ),
     *_failing(("lock.deadlock",), "1213 1205"),
@@ -93,6 +103,10 @@ RELATIONS: tuple[Relation, ...] = (
     *_failing(("config.change",), "1153 1301 1969 3024 1038 1040 1203 1226"),
     # A statement that reads much by itself, and suddenly comes many times as often.
     Relation("traffic.spike", "query.heavy_scan", STATEMENT),
+    # A change of a table that is at work, and not one that waits, is why its session holds the lock.
+    Relation("maintenance.ddl", "lock.metadata", CHANGING, shared_as=HOLDING),
+    Relation("maintenance.ddl", "lock.row_blocker", CHANGING, shared_as=HOLDING),
+    Relation("maintenance.ddl", "replication.lag"),
     # An applier waits for locks like anybody else.
     *_each(("lock.row_blocker", "lock.metadata", "lock.global_read"), "replication.lag", WAITING),
     # A change of a variable is told as itself only where nothing more specific names the variable.
@@ -116,6 +130,7 @@ RELATIONS: tuple[Relation, ...] = (
             "lock.global_read",
             "lock.hot_row",
             "lock.unindexed_write",
+            "maintenance.ddl",
             "query.missing_index",
             "query.plan_regression",
             "query.heavy_scan",

@@ -19,6 +19,7 @@ from services.shard.collectors.failing_statements import list_failing_statements
 from services.shard.collectors.index_facts import list_index_facts
 from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
+from services.shard.collectors.maintenance import list_maintenance
 from services.shard.collectors.overview import get_overview
 from services.shard.collectors.plan import explain_statement
 from services.shard.collectors.processes import list_processes
@@ -50,6 +51,7 @@ from storex.diagnostics.v1 import (
     failures_pb2,
     indexes_pb2,
     innodb_pb2,
+    maintenance_pb2,
     plans_pb2,
     replication_pb2,
     settings_pb2,
@@ -197,6 +199,12 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> failures_pb2.ListFailingStatementsResponse:
         """See the contract."""
         return await self._collect(list_failing_statements, request)
+
+    async def ListMaintenance(
+        self, request: maintenance_pb2.ListMaintenanceRequest, _context: Context
+    ) -> maintenance_pb2.ListMaintenanceResponse:
+        """See the contract."""
+        return await self._collect(list_maintenance, request)
 
     async def ListRunningStatements(
         self, request: activity_pb2.ListRunningStatementsRequest, _context: Context

@@ -37,6 +37,7 @@ OBSERVERS: dict[str, Observer] = {
     "replication.stopped": server.channel,
     "replication.error": server.channel,
     "replication.lag": server.channel_and_table,
+    "maintenance.ddl": sessions.table_change,
     "config.read_only": server.changed_variable,
     "config.change": server.changed_variable,
     "capacity.table_full": server.table,

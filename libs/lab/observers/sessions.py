@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.core.catalogue import AFFECTED, HOLDER
+from libs.core.catalogue import AFFECTED, CAUSE, HOLDER
 from libs.lab.accounts import Connection
 from libs.lab.errors import IncidentError
 from libs.lab.injection import Injection, Target
@@ -84,6 +84,26 @@ def most_connected(observer: Connection, injection: Injection, _target: Target) 
     )
     user = (HOLDER, "user", injection.user)
     return (user, (HOLDER, "program", str(programs[0][0]))) if programs else (user,)
+
+
+def table_change(observer: Connection, injection: Injection, target: Target) -> tuple[Entity, ...]:
+    """A session that changes a table and does not wait, and the table by the text of its statement."""
+    found = rows(
+        observer,
+        "SELECT user, info FROM information_schema.processlist"
+        " WHERE id = %s AND command = 'Query' AND info LIKE 'ALTER TABLE %%' AND state NOT LIKE 'Waiting%%'",
+        injection.connection_id,
+    )
+    if not found:
+        raise IncidentError("The session does not change the table any more: did it end?")
+    user, text = found[0]
+    program = rows_or_none(observer, _PROGRAM, injection.connection_id)
+    return (
+        (CAUSE, "connection_id", str(injection.connection_id)),
+        (CAUSE, "user", str(user)),
+        *([(CAUSE, "program", str(program[0][0]))] if program else []),
+        (AFFECTED, "table", f"{target.database}.{str(text).split('`')[1]}"),
+    )
 
 
 def _idle_session(observer: Connection, injection: Injection) -> tuple[Entity, ...]:

@@ -25,6 +25,7 @@ from services.agent.tools.list_changes import list_changes
 from services.agent.tools.list_failing_statements import list_failing_statements
 from services.agent.tools.list_index_facts import list_index_facts
 from services.agent.tools.list_instances import list_instances
+from services.agent.tools.list_maintenance import list_maintenance
 from services.agent.tools.list_metrics import list_metrics
 from services.agent.tools.list_past_sessions import list_past_sessions
 from services.agent.tools.list_processes import list_processes
@@ -62,6 +63,7 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     get_replication,
     get_traffic,
     list_failing_statements,
+    list_maintenance,
     list_running_statements,
     get_temp_tables,
     get_visibility,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from services.shard.lock_forest import Chain, Edge, Forest, grow
 from services.shard.mysql.connection import Row
-from services.shard.mysql.metadata_locks import GLOBAL_OBJECTS, blocks, jumps_queue
+from services.shard.mysql.metadata_locks import GLOBAL_OBJECTS, blocks, jumps_queue, may_be_stronger
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sessions import SESSION_STATEMENTS, read_sessions
@@ -143,6 +143,12 @@ def _edges_of(key: tuple[str, str, str], waiter: Row, held: list[Row], wanted: l
         row
         for row in wanted
         if jumps_queue(text(row["lock_type"])) and blocks(object_type, text(row["lock_type"]), mode)
+    ]
+    # MariaDB goes on showing the mode that was asked for first. Where nothing else is in the way, it was made stronger.
+    blockers = blockers or [
+        row
+        for row in held
+        if may_be_stronger(text(row["lock_type"])) and row["connection_id"] != waiter["connection_id"]
     ]
     for blocker in blockers:
         yield Edge(

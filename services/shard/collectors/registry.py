@@ -14,6 +14,7 @@ from services.shard.collectors.failing_statements import list_failing_statements
 from services.shard.collectors.index_facts import list_index_facts
 from services.shard.collectors.innodb_status import get_innodb_status
 from services.shard.collectors.lock_waits import get_lock_waits
+from services.shard.collectors.maintenance import list_maintenance
 from services.shard.collectors.overview import get_overview
 from services.shard.collectors.plan import explain_statement
 from services.shard.collectors.processes import list_processes
@@ -54,6 +55,7 @@ COLLECTORS: dict[str, Collector] = {
     "get_replication": get_replication,
     "get_traffic": get_traffic,
     "list_failing_statements": list_failing_statements,
+    "list_maintenance": list_maintenance,
     "list_running_statements": list_running_statements,
     "get_temp_tables": get_temp_tables,
     "get_visibility": get_visibility,

@@ -50,3 +50,8 @@ def blocks(object_type: str, held: str, wanted: str) -> bool:
 def jumps_queue(wanted: str) -> bool:
     """Whether a lock that is still waited for makes later ones wait behind it."""
     return wanted in _STRONG
+
+
+def may_be_stronger(held: str) -> bool:
+    """Whether a lock that is held is one that a change of the table makes stronger while it is at work."""
+    return held == "SHARED_UPGRADABLE"

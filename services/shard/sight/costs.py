@@ -62,7 +62,7 @@ _WITHOUT_PERFORMANCE_SCHEMA = Cost(
     blind_causes=_BY_DIGEST,
     weaker_causes=(
         *_LOCKS,
-        *("connections.leak", "traffic.spike", "innodb.flush_per_commit", "replication.lag"),
+        *("maintenance.ddl", "connections.leak", "traffic.spike", "innodb.flush_per_commit", "replication.lag"),
         *_COUNTED_FAILURES,
     ),
 )
@@ -80,10 +80,10 @@ _FEWER_STATEMENTS = Cost(weaker_tools=("list_top_queries", "list_failing_stateme
 _COSTS: dict[Place, Cost] = {
     PROCESS: Cost(
         blind_tools=("list_transactions", "get_lock_waits", "get_innodb_status", "get_purge_state"),
-        weaker_tools=("list_processes", "get_connections", "get_overview"),
+        weaker_tools=("list_maintenance", "list_processes", "get_connections", "get_overview"),
         blind_causes=(
             *(*_LOCKS, "lock.deadlock", "lock.unindexed_write", "connections.leak", "connections.exhausted"),
-            "innodb.purge_lag",
+            *("innodb.purge_lag", "maintenance.ddl"),
         ),
         weaker_causes=("traffic.spike", "replication.lag"),
     ),
@@ -111,9 +111,11 @@ _COSTS: dict[Place, Cost] = {
     ),
     METADATA_LOCKS: Cost(
         weaker_tools=("get_lock_waits", "get_replication"),
-        weaker_causes=("lock.metadata", "lock.global_read", "replication.lag"),
+        weaker_causes=("lock.metadata", "lock.global_read", "replication.lag", "maintenance.ddl"),
     ),
-    METADATA_LOCKS_LOST: Cost(weaker_tools=("get_lock_waits",), weaker_causes=("lock.metadata", "lock.global_read")),
+    METADATA_LOCKS_LOST: Cost(
+        weaker_tools=("get_lock_waits",), weaker_causes=("lock.metadata", "lock.global_read", "maintenance.ddl")
+    ),
     THREADS_LOST: Cost(weaker_tools=(*_WITH_PROGRAMS, "list_top_queries"), weaker_causes=(*_LOCKS, "connections.leak")),
     PROGRAMS: Cost(weaker_tools=_WITH_PROGRAMS, weaker_causes=("lock.row_blocker", "connections.leak")),
     REPLICATION: Cost(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 PERIODS: Mapping[str, float] = {
     "get_lock_waits": 1.0,
+    "list_maintenance": 2.0,
     "get_connections": 2.0,
     "get_innodb_status": 2.0,
     "list_top_queries": 2.0,

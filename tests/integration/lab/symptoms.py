@@ -222,6 +222,19 @@ def refuses_rows(target: Target, running: RunningIncident) -> None:
         cursor.execute(running.injection.statement, values)
 
 
+def table_change(target: Target, running: RunningIncident) -> None:
+    state = "SELECT state FROM information_schema.processlist WHERE id = %s AND info LIKE 'ALTER TABLE %%'"
+    [(doing,)] = target.administrator.execute(state, [running.injection.connection_id])
+    assert "lock" not in str(doing)
+    with (
+        target.application.connect(program="test", database=target.database) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SET SESSION lock_wait_timeout = 1")
+        with pytest.raises(pymysql.err.OperationalError, match="1205"):
+            cursor.execute(target.service.hot.update, (1,))
+
+
 def auth_failed(target: Target, running: RunningIncident) -> None:
     assert growth(target.administrator, "Aborted_connects", 2.0) >= 1
     assert ("cause", "user", target.application.user) in running.truth.entities
@@ -250,5 +263,6 @@ SYMPTOMS: dict[str, Symptom] = {
     "config.change": change,
     "capacity.table_full": refuses_rows,
     "capacity.auto_increment": refuses_rows,
+    "maintenance.ddl": table_change,
     "access.auth_failed": auth_failed,
 }

@@ -112,6 +112,7 @@ class Scripted(diagnostics_pb2_grpc.DiagnosticsServiceServicer, fleet_pb2_grpc.F
     ListRegions: Any = _unscripted
     GetTraffic: Any = _unscripted
     ListFailingStatements: Any = _unscripted
+    ListMaintenance: Any = _unscripted
     ListRunningStatements: Any = _unscripted
     GetTempTables: Any = _unscripted
     ListProcesses: Any = _unscripted

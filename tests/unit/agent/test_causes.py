@@ -19,7 +19,9 @@ from tests.bench.incidents.grounds import Answer, unsupported, values_of
 from tests.unit.agent import answers
 from tests.unit.agent.recorded import claimed, health_record, record, report_on
 from tests.unit.shard import test_capacity_and_replication as others
+from tests.unit.shard import test_failing_statements as failing
 from tests.unit.shard import test_lock_detectors as locks
+from tests.unit.shard import test_maintenance as maintenance
 from tests.unit.shard import test_traffic_spike as traffic
 from tests.unit.shard import test_work_detectors as work
 from tests.unit.shard.findings import readings
@@ -38,6 +40,7 @@ CASES: dict[str, Readings] = {
     "query.heavy_scan": readings(list_top_queries=work.answer_of(work.scan())),
     "traffic.n_plus_one": readings(_HISTORY, list_top_queries=_PAGES),
     "traffic.spike": readings(get_traffic=traffic.answer_of(traffic.grown())),
+    "traffic.retry_storm": readings(list_failing_statements=failing.answer_of(failing.failing())),
     "connections.exhausted": readings(get_connections=work.full(100)),
     "innodb.purge_lag": readings(get_purge_state=others.purge()),
     "innodb.buffer_pool": readings(get_buffer_pool=others.pool()),
@@ -47,6 +50,7 @@ CASES: dict[str, Readings] = {
     "replication.lag": readings(get_replication=others.channel(work=True, lag_seconds=40.0)),
     "capacity.auto_increment": readings(list_auto_increments=others.column(column="id", data_type="tinyint")),
     "capacity.table_full": readings(list_table_limits=others.table(engine="MEMORY")),
+    "maintenance.ddl": readings(**maintenance.answers(get_lock_waits=maintenance.waits())),
     "access.auth_failed": readings(get_failed_logins=others.logins()),
 }
 

@@ -137,6 +137,7 @@ def test_what_a_question_wants_to_be_told(question: str, topic: Topic) -> None:
         ("commits are slow", "innodb.flush_per_commit"),
         ("is the buffer pool too small", "innodb.buffer_pool"),
         ("did somebody change the config?", "config.change"),
+        ("is a migration running?", "maintenance.ddl"),
         ("is a backup running?", "maintenance.backup"),
     ],
 )

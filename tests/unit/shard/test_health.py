@@ -9,7 +9,7 @@ from services.shard.detectors.readings import Detection, Detector, Readings, ent
 from services.shard.detectors.registry import DETECTORS, detectors_without
 from services.shard.health import assess, rank
 from services.shard.mysql.statements import Statement
-from services.shard.sampler.history import ClientSample, ConnectionSample, History, StatusSample
+from services.shard.sampler.history import ClientSample, ConnectionSample, DigestSample, History, StatusSample
 from storex.diagnostics.v1 import finding_pb2
 from tests.clock import ManualClock
 from tests.unit.shard.recorded import RecordedSource, view_of
@@ -61,6 +61,7 @@ async def test_a_healthy_server_is_clear_with_figures() -> None:
     history.add_status(StatusSample(clock.monotonic(), {}))
     for age in (4.0, 2.0, 0.0):
         history.add_clients(ClientSample(clock.monotonic() - age, {}, counted=True))
+        history.add_digests(DigestSample(clock.monotonic() - age, {}))
     counted = {Statement.GLOBAL_STATUS: [{"variable_name": "Access_denied_errors", "value": "0"}]}
     view = view_of(RecordedSource({statement: [] for statement in Statement} | counted), clock, history)
     clock.seconds += 5

@@ -10,6 +10,7 @@ from storex.diagnostics.v1 import diagnostics_pb2 as storex_dot_diagnostics_dot_
 from storex.diagnostics.v1 import failures_pb2 as storex_dot_diagnostics_dot_v1_dot_failures__pb2
 from storex.diagnostics.v1 import indexes_pb2 as storex_dot_diagnostics_dot_v1_dot_indexes__pb2
 from storex.diagnostics.v1 import innodb_pb2 as storex_dot_diagnostics_dot_v1_dot_innodb__pb2
+from storex.diagnostics.v1 import maintenance_pb2 as storex_dot_diagnostics_dot_v1_dot_maintenance__pb2
 from storex.diagnostics.v1 import plans_pb2 as storex_dot_diagnostics_dot_v1_dot_plans__pb2
 from storex.diagnostics.v1 import replication_pb2 as storex_dot_diagnostics_dot_v1_dot_replication__pb2
 from storex.diagnostics.v1 import settings_pb2 as storex_dot_diagnostics_dot_v1_dot_settings__pb2
@@ -150,6 +151,11 @@ class DiagnosticsServiceStub:
                 '/storex.diagnostics.v1.DiagnosticsService/ListRunningStatements',
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsRequest.SerializeToString,
                 response_deserializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsResponse.FromString,
+                _registered_method=True)
+        self.ListMaintenance = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/ListMaintenance',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_maintenance__pb2.ListMaintenanceRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_maintenance__pb2.ListMaintenanceResponse.FromString,
                 _registered_method=True)
         self.GetTempTables = channel.unary_unary(
                 '/storex.diagnostics.v1.DiagnosticsService/GetTempTables',
@@ -334,6 +340,13 @@ class DiagnosticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMaintenance(self, request, context):
+        """Changes and rebuilds of tables that are under way, and what other statements cost since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTempTables(self, request, context):
         """Internal temporary tables, on disk and in memory, and which statements make them.
         """
@@ -485,6 +498,11 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.ListRunningStatements,
                     request_deserializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsRequest.FromString,
                     response_serializer=storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsResponse.SerializeToString,
+            ),
+            'ListMaintenance': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMaintenance,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_maintenance__pb2.ListMaintenanceRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_maintenance__pb2.ListMaintenanceResponse.SerializeToString,
             ),
             'GetTempTables': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTempTables,
@@ -1085,6 +1103,33 @@ class DiagnosticsService:
             '/storex.diagnostics.v1.DiagnosticsService/ListRunningStatements',
             storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsRequest.SerializeToString,
             storex_dot_diagnostics_dot_v1_dot_activity__pb2.ListRunningStatementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMaintenance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/ListMaintenance',
+            storex_dot_diagnostics_dot_v1_dot_maintenance__pb2.ListMaintenanceRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_maintenance__pb2.ListMaintenanceResponse.FromString,
             options,
             channel_credentials,
             insecure,

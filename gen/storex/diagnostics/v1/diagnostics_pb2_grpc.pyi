@@ -12,6 +12,7 @@ from storex.diagnostics.v1 import diagnostics_pb2 as _diagnostics_pb2
 from storex.diagnostics.v1 import failures_pb2 as _failures_pb2
 from storex.diagnostics.v1 import indexes_pb2 as _indexes_pb2
 from storex.diagnostics.v1 import innodb_pb2 as _innodb_pb2
+from storex.diagnostics.v1 import maintenance_pb2 as _maintenance_pb2
 from storex.diagnostics.v1 import plans_pb2 as _plans_pb2
 from storex.diagnostics.v1 import replication_pb2 as _replication_pb2
 from storex.diagnostics.v1 import settings_pb2 as _settings_pb2
@@ -86,6 +87,8 @@ class DiagnosticsServiceStub:
     """Statements that fail, with what and for whom, the most frequent failures first."""
     ListRunningStatements: _grpc.UnaryUnaryMultiCallable[_activity_pb2.ListRunningStatementsRequest, _activity_pb2.ListRunningStatementsResponse]
     """The statements that run now, the longest running first."""
+    ListMaintenance: _grpc.UnaryUnaryMultiCallable[_maintenance_pb2.ListMaintenanceRequest, _maintenance_pb2.ListMaintenanceResponse]
+    """Changes and rebuilds of tables that are under way, and what other statements cost since."""
     GetTempTables: _grpc.UnaryUnaryMultiCallable[_activity_pb2.GetTempTablesRequest, _activity_pb2.GetTempTablesResponse]
     """Internal temporary tables, on disk and in memory, and which statements make them."""
     ExplainStatement: _grpc.UnaryUnaryMultiCallable[_plans_pb2.ExplainStatementRequest, _plans_pb2.ExplainStatementResponse]
@@ -150,6 +153,8 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     """Statements that fail, with what and for whom, the most frequent failures first."""
     ListRunningStatements: _aio.UnaryUnaryMultiCallable[_activity_pb2.ListRunningStatementsRequest, _activity_pb2.ListRunningStatementsResponse]  # type: ignore[assignment]
     """The statements that run now, the longest running first."""
+    ListMaintenance: _aio.UnaryUnaryMultiCallable[_maintenance_pb2.ListMaintenanceRequest, _maintenance_pb2.ListMaintenanceResponse]  # type: ignore[assignment]
+    """Changes and rebuilds of tables that are under way, and what other statements cost since."""
     GetTempTables: _aio.UnaryUnaryMultiCallable[_activity_pb2.GetTempTablesRequest, _activity_pb2.GetTempTablesResponse]  # type: ignore[assignment]
     """Internal temporary tables, on disk and in memory, and which statements make them."""
     ExplainStatement: _aio.UnaryUnaryMultiCallable[_plans_pb2.ExplainStatementRequest, _plans_pb2.ExplainStatementResponse]  # type: ignore[assignment]
@@ -337,6 +342,14 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_activity_pb2.ListRunningStatementsResponse, _abc.Awaitable[_activity_pb2.ListRunningStatementsResponse]]:
         """The statements that run now, the longest running first."""
+
+    @_abc_1.abstractmethod
+    def ListMaintenance(
+        self,
+        request: _maintenance_pb2.ListMaintenanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_maintenance_pb2.ListMaintenanceResponse, _abc.Awaitable[_maintenance_pb2.ListMaintenanceResponse]]:
+        """Changes and rebuilds of tables that are under way, and what other statements cost since."""
 
     @_abc_1.abstractmethod
     def GetTempTables(

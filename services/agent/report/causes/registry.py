@@ -24,6 +24,7 @@ from services.agent.report.causes.replication_lag import ReplicationLag
 from services.agent.report.causes.replication_stopped import ReplicationStopped
 from services.agent.report.causes.retry_storm import RetryStorm
 from services.agent.report.causes.row_blocker import RowBlocker
+from services.agent.report.causes.table_change import TableChange
 from services.agent.report.causes.table_full import TableFull
 from services.agent.report.causes.temp_spill import TempSpill
 from services.agent.report.causes.traffic_spike import TrafficSpike
@@ -54,6 +55,7 @@ _ALL: tuple[CauseGuide, ...] = (
     ReplicationLag(),
     AutoIncrement(),
     TableFull(),
+    TableChange(),
     FailedLogins(),
     ReadOnly(),
     VariableChange(),
