@@ -120,7 +120,7 @@ def waits(number: int = 4, root: int = 7, seconds: float = 6.0) -> diagnostics_p
     )
 
 
-def answers(*operations: m.MaintenanceOperation, **more: Message) -> dict[str, Message]:
+def answers(*operations: m.MaintenanceOperation, **more: Message) -> dict[str, Any]:
     return {
         "list_maintenance": m.ListMaintenanceResponse(operations=operations or [change()]),
         "get_lock_waits": waits(0),
@@ -129,7 +129,7 @@ def answers(*operations: m.MaintenanceOperation, **more: Message) -> dict[str, M
     }
 
 
-def found(given: dict[str, Message]) -> finding_pb2.Finding:
+def found(given: dict[str, Any]) -> finding_pb2.Finding:
     [finding] = detect(readings(**given)).findings
     check_against_the_catalogue(finding, given)
     check_prose(finding)
@@ -174,7 +174,7 @@ def test_a_change_that_a_replica_falls_behind_with() -> None:
         pytest.param({**answers(), "list_maintenance": m.ListMaintenanceResponse()}, id="none"),
     ],
 )
-def test_a_change_that_nobody_feels(given: dict[str, Message]) -> None:
+def test_a_change_that_nobody_feels(given: dict[str, Any]) -> None:
     detection = detect(readings(**given))
     assert (detection.findings, detection.not_checked) == ((), False)
     assert detection.reason
