@@ -32,9 +32,13 @@ class Storex:
     config: Path
 
     def run(self, *arguments: str) -> Done:
+        return self.run_alone(*arguments, "-f", str(self.config))
+
+    def run_alone(self, *arguments: str) -> Done:
+        """A command that wants no mesh's file."""
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
-            status = run([*arguments, "-f", str(self.config)])
+            status = run([*arguments])
         return Done(status, out.getvalue(), err.getvalue())
 
     def json(self, *arguments: str) -> Any:

@@ -14,15 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from libs.cli.judge.recording import LabMesh, lab_mesh, record
+from libs.cli.judge.recording import LabMesh, lab_mesh, record_all
 from libs.lab.engines import require_engines
-from libs.lab.errors import LabError
-from libs.lab.incidents import INCIDENTS, Incident
+from libs.lab.incidents import INCIDENTS
 
 FOLDER = Path(__file__).parent / "candidates"
 RESULTS = Path(__file__).parents[2] / "build" / "evaluation"
@@ -53,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     RESULTS.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with lab_mesh() as mesh:
-        recorded = _record_all(mesh, incidents, options.at_once)
+        recorded = len(record_all(mesh, incidents, require_engines()[0], options.at_once, _say))
         _say(f"{recorded} worlds of {len(incidents)} incidents in {time.monotonic() - began:.0f} s")
         if not recorded:
             return 1
@@ -72,23 +70,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--parallel", type=int, default=4, help="how many replays at a time")
     parser.add_argument("--at-once", type=int, default=2, help="how many incidents are recorded at a time")
     return parser.parse_args(arguments)
-
-
-def _record_all(mesh: LabMesh, incidents: Sequence[Incident], at_once: int) -> int:
-    """How many could be recorded; what could not is told."""
-    binary = require_engines()[0]
-
-    def one(place: int) -> bool:
-        try:
-            scenario = record(mesh, incidents[place], binary, place)
-        except LabError as error:
-            _say(f"{incidents[place].id}: {error}")
-            return False
-        _say(f"recorded {scenario.scenario_id}")
-        return True
-
-    with ThreadPoolExecutor(at_once) as pool:
-        return sum(pool.map(one, range(len(incidents))))
 
 
 def _run_baseline(mesh: LabMesh, options: argparse.Namespace) -> str:

@@ -10,13 +10,15 @@ import typer
 
 from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.judge.files import read_candidate, read_scenarios
+from libs.cli.judge.folders import with_worlds
 from libs.cli.judge.junit import comparison_junit
 from libs.cli.judge.labels import labels_page, read_labels
 from libs.cli.judge.markdown import comparison_markdown
 from libs.cli.judge.runs import run_to_the_end
-from libs.cli.judge.tables import comparison_view, run_view, runs_view, scenarios_view
+from libs.cli.judge.tables import comparison_view, run_view, runs_view, scenarios_side_by_side, scenarios_view
 from libs.cli.output import Output, proto_json
-from libs.cli.session import FileOption, JsonOption, StateDirOption, UserOption, connect
+from libs.cli.safe_text import plain
+from libs.cli.session import FileOption, JsonOption, Place, StateDirOption, UserOption, connect
 from libs.client import StorexClient
 from storex.judge.v1 import judge_pb2
 from storex.judge.v1.comparison_pb2 import Comparison
@@ -33,12 +35,18 @@ ParallelOption = Annotated[int, typer.Option("--parallel", min=1, max=16, help="
 RubricOption = Annotated[
     str, typer.Option("--rubric", metavar="NAME", help="Have a judging model grade the reports by it, e.g. `standard`.")
 ]
+MarkdownOption = Annotated[Path | None, typer.Option("--markdown", help="Write a summary in Markdown here.")]
+JunitOption = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")]
 _RUN_ID = re.compile(r"run_[0-9a-f]+")
 
 
 @app.command("add")
 def add(
     path: Annotated[Path, typer.Argument(help="A YAML file of scenarios, or a folder of them.")],
+    instance: Annotated[
+        str,
+        typer.Option("--instance", metavar="NAME", help="Take worlds that are files in as snapshots of this instance."),
+    ] = "",
     file: FileOption = None,
     state_dir: StateDirOption = None,
     user: UserOption = "admin",
@@ -47,14 +55,39 @@ def add(
     """Add scenarios, or replace those of the same id."""
     scenarios = read_scenarios(path)
     output, kept = Output(as_json=as_json), []
+    folder = path if path.is_dir() else path.parent
     with connect(file, state_dir, user) as client:
-        for scenario in scenarios:
+        for scenario in with_worlds(client, Place.find(file, state_dir), scenarios, folder, instance):
             request = judge_pb2.PutScenarioRequest(scenario=scenario)
             kept.append(client.call(client.judge.PutScenario, request).scenario)
     if as_json:
         output.json({"scenarios": [proto_json(scenario) for scenario in kept]})
     else:
         output.show(scenarios_view(kept))
+
+
+@app.command("record")
+def record(
+    incidents: Annotated[list[str], typer.Argument(metavar="INCIDENT...", help="Of the lab's incidents, or `all`.")],
+    target: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where to put scenarios and worlds.")],
+    engine: Annotated[
+        str, typer.Option("--engine", help="mariadb or mysql; the first that is found if not given.")
+    ] = "",
+    at_once: Annotated[int, typer.Option("--at-once", min=1, max=8, help="How many incidents at a time.")] = 2,
+) -> None:
+    """Bring the lab's incidents about on servers of their own, and write them down for `add FOLDER --instance NAME`."""
+    from libs.cli.judge.recording import record_into
+    from libs.lab.errors import LabError
+
+    output = Output(as_json=False)
+    try:
+        written, asked = record_into(target, incidents, engine, at_once, output.note)
+    except LabError as error:
+        raise CommandError(str(error)) from None
+    for path in written:
+        output.show(plain(str(path)))
+    if len(written) < asked:
+        raise typer.Exit(ExitStatus.FAILED)
 
 
 @app.command("scenarios")
@@ -145,6 +178,34 @@ def label(
     Output(as_json=False).note(f"{target}: answer its questions with yes or no, then give it to `gate --labels`.")
 
 
+@app.command("compare")
+def compare(
+    baseline: Annotated[str, typer.Argument(help="A run that sets the standard.")],
+    candidate: Annotated[str, typer.Argument(help="A run that is to be no worse.")],
+    only: ScenarioOption = None,
+    markdown: MarkdownOption = None,
+    junit: JunitOption = None,
+    file: FileOption = None,
+    state_dir: StateDirOption = None,
+    user: UserOption = "admin",
+    as_json: JsonOption = False,
+) -> None:
+    """Show two runs side by side, or with --scenario what both did there. Nothing is replayed, and nothing fails."""
+    output = Output(as_json=as_json)
+    with connect(file, state_dir, user) as client:
+        request = judge_pb2.CompareRunsRequest(baseline_run_id=baseline, candidate_run_id=candidate)
+        comparison = client.call(client.judge.CompareRuns, request).comparison
+        ids = (baseline, candidate) if only else ()
+        sides = [client.call(client.judge.GetRun, judge_pb2.GetRunRequest(run_id=run_id)).run for run_id in ids]
+    _write(comparison, markdown, junit)
+    if as_json:
+        output.json([proto_json(side) for side in _only(sides, only)] if only else proto_json(comparison))
+    elif only:
+        output.show(*scenarios_side_by_side(_only(sides, only), only))
+    else:
+        output.show(*comparison_view(comparison))
+
+
 @app.command("gate")
 def gate(
     baseline: Annotated[str, typer.Option("--baseline", help="A candidate's YAML file, or the id of a run.")],
@@ -156,8 +217,8 @@ def gate(
     labels: Annotated[
         Path | None, typer.Option("--labels", help="What people say of graded reports; see `storex judge label`.")
     ] = None,
-    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write a summary in Markdown here.")] = None,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
+    markdown: MarkdownOption = None,
+    junit: JunitOption = None,
     file: FileOption = None,
     state_dir: StateDirOption = None,
     user: UserOption = "admin",
@@ -195,6 +256,18 @@ def _request(
     request.scenario_ids.extend(only or [])
     request.repeats = repeats
     return request
+
+
+def _only(sides: list[judge_pb2.Run], only: list[str]) -> list[judge_pb2.Run]:
+    """The runs with the outcomes of these scenarios. Raises CommandError for one that neither went through."""
+    there = {outcome.scenario_id for side in sides for outcome in side.outcomes}
+    if strange := [scenario for scenario in only if scenario not in there]:
+        raise CommandError(f"Neither run has an outcome of {strange[0]}.", "`storex judge show RUN` lists them.")
+    for side in sides:
+        kept = [outcome for outcome in side.outcomes if outcome.scenario_id in only]
+        del side.outcomes[:]
+        side.outcomes.extend(kept)
+    return sides
 
 
 def _write(comparison: Comparison, markdown: Path | None, junit: Path | None) -> None:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.message_view import message_view
 from libs.cli.output import Output, proto_json, table_of
 from libs.cli.past import NameArgument, call, full_name, written
 from libs.cli.program import command
 from libs.cli.safe_text import plain
 from libs.cli.session import FileOption, JsonOption, Place, StateDirOption, UserOption, connect
+from libs.cli.snapshot_copies import copy_out, take_in
 from libs.client import StorexClient
 from libs.core.names import parse_name
 from storex.snapshot.v1.snapshot_pb2 import (
     CreateSnapshotRequest,
     DeleteSnapshotRequest,
-    ExportSnapshotRequest,
     GetSnapshotRequest,
-    ImportSnapshotRequest,
     ListSnapshotsRequest,
     Snapshot,
     SnapshotTrigger,
@@ -113,16 +110,8 @@ def export(
 ) -> None:
     """Copy a snapshot into a file, on the machine of the region's shard. A sealed copy dies with the snapshot."""
     with connect(file, state_dir, user) as client:
-        request = ExportSnapshotRequest(name=name, plain=in_plain)
-        made = client.call(client.snapshots.ExportSnapshot, request)
-    source = _folder(file, state_dir, name, "exports") / made.file_name
-    if not source.is_file():
-        message = f"The copy is {made.file_name} in the shard's folder of exports, which is not on this machine."
-        raise CommandError(message, "Fetch it from there.", ExitStatus.UNAVAILABLE)
-    shutil.copyfile(source, target)
-    target.chmod(0o600)
-    source.unlink()
-    Output(as_json=False).note(f"{target}: {made.size_bytes:,} bytes")
+        size = copy_out(client, Place.find(file, state_dir), name, target, in_plain=in_plain)
+    Output(as_json=False).note(f"{target}: {size:,} bytes")
 
 
 @app.command("import")
@@ -136,23 +125,9 @@ def import_(
 ) -> None:
     """Take a copy in as a snapshot of an instance, on the machine of the region's shard."""
     output = Output(as_json=as_json)
-    if not source.is_file():
-        raise CommandError(f"There is no file {source}.", status=ExitStatus.USAGE)
     with connect(file, state_dir, user) as client:
-        full = full_name(client, name)
-        copy = _folder(file, state_dir, full, "imports") / source.name
-        shutil.copyfile(source, copy)
-        try:
-            request = ImportSnapshotRequest(name=full, file_name=copy.name)
-            made = call(client, client.snapshots.ImportSnapshot, request).snapshot
-        finally:
-            copy.unlink(missing_ok=True)
+        made = take_in(client, Place.find(file, state_dir), full_name(client, name), source)
     _show_one(output, made, file)
-
-
-def _folder(file: Path | None, state_dir: Path | None, name: str, kind: str) -> Path:
-    region = parse_name(name, snapshots=True).region
-    return Place.find(file, state_dir).state_dir / "shards" / region / "snapshots" / kind
 
 
 def _places(client: StorexClient, name: str) -> list[str]:

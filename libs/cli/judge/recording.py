@@ -12,7 +12,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Self
 import yaml
 
 from libs.cli.failures import CommandError
-from libs.cli.session import connect
+from libs.cli.judge.folders import write_scenario
+from libs.cli.session import Place, connect
 from libs.client import CallError, StorexClient
 from storex.diagnostics.v1.diagnostics_pb2 import GetOverviewRequest
 from storex.judge.v1.judge_pb2 import PutScenarioRequest
@@ -59,6 +61,11 @@ class LabMesh:
     def config_path(self) -> Path:
         """Its `storex.yaml`."""
         return self.folder / "storex.yaml"
+
+    @property
+    def place(self) -> Place:
+        """Where it keeps its state."""
+        return Place(self.folder / "state", self.config_path)
 
     def client(self) -> StorexClient:
         """A client of it that may do everything."""
@@ -149,6 +156,46 @@ def record(mesh: LabMesh, incident: Incident, binary: EngineBinary, place: int) 
     scenario = scenario_of(incident.id, binary.kind, running.truth, made.name)
     with mesh.client() as client:
         return client.call(client.judge.PutScenario, PutScenarioRequest(scenario=scenario)).scenario
+
+
+def record_all(
+    mesh: LabMesh, incidents: Sequence[Incident], binary: EngineBinary, at_once: int, tell: Callable[[str], None]
+) -> list[Scenario]:
+    """Record incidents, so many at a time, as scenarios of the mesh; what could not be brought about is told."""
+    from libs.lab.errors import LabError
+
+    def one(place: int) -> Scenario | None:
+        try:
+            scenario = record(mesh, incidents[place], binary, place)
+        except LabError as error:
+            tell(f"{incidents[place].id}: {error}")
+            return None
+        tell(f"recorded {scenario.scenario_id}")
+        return scenario
+
+    with ThreadPoolExecutor(at_once) as pool:
+        found = pool.map(one, range(len(incidents)))
+        return [scenario for scenario in found if scenario is not None]
+
+
+def record_into(
+    folder: Path, names: Sequence[str], engine: str, at_once: int, tell: Callable[[str], None]
+) -> tuple[list[Path], int]:
+    """Record incidents, or `all`, in a mesh of their own and write them into a folder.
+
+    Returns the scenarios' files, and how many there should be. Raises LabError, CommandError and CallError.
+    """
+    from libs.lab.engines import require_engines
+    from libs.lab.incidents import INCIDENTS, incident
+
+    incidents = list(INCIDENTS.values()) if list(names) == ["all"] else [incident(name) for name in names]
+    binaries = [binary for binary in require_engines() if engine.lower() in ("", binary.kind.lower())]
+    if not binaries:
+        raise CommandError(f"There is no {engine} on this machine.", "Leave --engine out, or install it.")
+    with lab_mesh() as mesh:
+        recorded = record_all(mesh, incidents, binaries[0], at_once, tell)
+        with mesh.client() as client:
+            return [write_scenario(client, mesh.place, scenario, folder) for scenario in recorded], len(incidents)
 
 
 @contextmanager

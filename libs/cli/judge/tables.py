@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from rich.console import RenderableType
 from rich.text import Text
 
+from libs.cli.judge.side_by_side import SideBySide, outcome_lines
 from libs.cli.output import RowsView, table_of
 from libs.cli.safe_text import plain
 from storex.judge.v1.comparison_pb2 import Comparison, Difference
@@ -52,9 +53,7 @@ def comparison_view(comparison: Comparison) -> Iterator[RenderableType]:
     for worse in comparison.worse[:MOST_WORSE]:
         yield Text("")
         yield plain(f"{worse.family}: {worse.scenario_id}: {'; '.join(worse.reasons)}", "bold")
-        for side, lines in (("was", worse.baseline_transcript), ("is", worse.candidate_transcript)):
-            for number, line in enumerate(lines):
-                yield plain(f"  {side if not number else '':<4}{line}")
+        yield SideBySide(("was", "is"), worse.baseline_transcript, worse.candidate_transcript)
     if len(comparison.worse) > MOST_WORSE:
         yield plain(f"and {len(comparison.worse) - MOST_WORSE} more: --markdown FILE has them all")
 
@@ -72,6 +71,23 @@ def agreement_of(one: Agreement) -> str:
     """How far the judging model agrees with people, and what follows."""
     measured = f"Cohen's kappa {one.kappa:.2f} over {one.labels} labels" if one.HasField("kappa") else "no kappa"
     return f"{measured}; told only, for {one.reason}" if one.reason else f"{measured}; it gates"
+
+
+def scenarios_side_by_side(sides: Sequence[Run], scenarios: Sequence[str]) -> Iterator[RenderableType]:
+    """What two runs did in some scenarios, repeat by repeat."""
+    found = [{(one.scenario_id, one.repeat): one for one in side.outcomes} for side in sides]
+    titles = [f"{side.candidate.name} ({side.run_id})" for side in sides]
+    for scenario in scenarios:
+        repeats = sorted({repeat for side in found for name, repeat in side if name == scenario})
+        for repeat in repeats:
+            yield plain(f"{scenario} #{repeat}" if len(repeats) > 1 else scenario, "bold")
+            first, second = (_lines_of(side.get((scenario, repeat))) for side in found)
+            yield SideBySide((titles[0], titles[1]), first, second)
+            yield Text("")
+
+
+def _lines_of(outcome: Outcome | None) -> list[str]:
+    return ["not replayed"] if outcome is None else outcome_lines(outcome)
 
 
 def run_view(run: Run) -> Iterator[RenderableType]:

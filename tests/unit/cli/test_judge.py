@@ -8,10 +8,17 @@ from rich.console import Console
 
 from libs.cli.failures import CommandError
 from libs.cli.judge.files import read_candidate, read_scenarios
+from libs.cli.judge.folders import with_worlds
 from libs.cli.judge.junit import comparison_junit
 from libs.cli.judge.markdown import comparison_markdown
-from libs.cli.judge.tables import comparison_view
+from libs.cli.judge.recording import record_into
+from libs.cli.judge.side_by_side import SideBySide, beside
+from libs.cli.judge.tables import comparison_view, scenarios_side_by_side
+from libs.cli.session import Place
+from libs.client import StorexClient
+from libs.lab.errors import IncidentError
 from storex.judge.v1.comparison_pb2 import Comparison
+from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Run
 
 SCENARIO = """
 scenario_id: blocker
@@ -98,3 +105,56 @@ def test_build_servers_get_a_failure_a_family_and_one_for_unsound_runs() -> None
     assert "blocker" in (failure.text or "")
     (sound,) = root.findall("./testsuite[@name='soundness']/testcase/failure")
     assert sound.get("message") == "The candidate's run is short."
+
+
+def test_transcripts_stand_beside_each_other_and_what_differs_is_marked() -> None:
+    rows = list(beside(["? why", "> get_health", "= lock"], ["? why", "= nothing", "! gave up", "late"]))
+    assert rows == [
+        ("? why", "", "? why"),
+        ("> get_health", "|", "= nothing"),
+        ("= lock", "|", "! gave up"),
+        ("", ">", "late"),
+    ]
+    console = Console(width=60)
+    with console.capture() as capture:
+        console.print(SideBySide(("was", "is"), ["x" * 70, "same"], ["y", "same"]))
+    shown = capture.get().splitlines()
+    assert max(map(len, shown)) <= 60
+    assert "".join(shown).count("x") == 70, "a long line is folded, not cut"
+
+
+def test_two_runs_are_shown_scenario_by_scenario_and_repeat_by_repeat() -> None:
+    def side(name: str, value: float) -> Run:
+        run = Run(run_id=f"run_{name}")
+        run.candidate.name = name
+        for repeat in range(2):
+            outcome = run.outcomes.add(scenario_id="a", repeat=repeat, status=OUTCOME_STATUS_SCORED)
+            outcome.transcript.append(f"{name} looked")
+            outcome.scores.add(scorer="cause_set", value=value, reason="" if value else "lock.metadata is not there")
+        return run
+
+    first, second = side("now", 1), side("new", 0)
+    del second.outcomes[1]
+    console = Console(width=160)
+    with console.capture() as capture:
+        console.print(*scenarios_side_by_side([first, second], ["a"]))
+    shown = capture.get()
+    assert "a #1" in shown
+    assert "not replayed" in shown
+    assert "cause_set 0: lock.metadata is not there" in shown
+    assert "now (run_now)" in shown
+
+
+def test_worlds_that_are_files_need_an_instance(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(SCENARIO.replace("regions/lab/instances/a/snapshots/s", "one.world"))
+    with pytest.raises(CommandError, match=r"the file one\.world"):
+        with_worlds(StorexClient("127.0.0.1:9", str), Place(tmp_path, None), read_scenarios(tmp_path), tmp_path, "")
+    with pytest.raises(CommandError, match="There is no file"):
+        with_worlds(StorexClient("127.0.0.1:9", str), Place(tmp_path, None), read_scenarios(tmp_path), tmp_path, "a")
+
+
+def test_an_incident_or_engine_that_there_is_not_is_told(tmp_path: Path) -> None:
+    with pytest.raises(IncidentError, match=r"lock\.gremlins"):
+        record_into(tmp_path, ["healthy", "lock.gremlins"], "", 1, print)
+    with pytest.raises(CommandError, match="no oracle"):
+        record_into(tmp_path, ["healthy"], "oracle", 1, print)
