@@ -30,6 +30,7 @@ BENCHES = {
     "incidents": "every incident on every engine, asked about once through the whole mesh",
     "detect": "seconds from the symptom of each incident to its finding",
     "snapshot": "a snapshot made and asked, against live health",
+    "judge": "a hundred recorded worlds replayed cold, against health of as many",
     "policy": "policy decisions, cached and not, and reload",
 }
 """Each is a module of this package with `run() -> list[Row]`."""
