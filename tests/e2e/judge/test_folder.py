@@ -74,7 +74,7 @@ def test_worlds_of_production_stay_in_their_region(judged: JudgeMesh, tmp_path: 
     of_a_lab, sealed = tmp_path / "lab.world", tmp_path / "sealed.world"
     assert export(judged, world, of_a_lab, "--plain")[0] == 0
     with no_lab(judged, "eu-west-1"):
-        until(lambda: export(judged, world, tmp_path / "no.world", "--plain")[0] == ExitStatus.FAILED)
+        until(lambda: export(judged, world, tmp_path / "early.world", "--plain")[0] == ExitStatus.FAILED)
         assert "lab: true" in export(judged, world, tmp_path / "no.world", "--plain")[1]
         assert not (tmp_path / "no.world").exists()
         scenario = judged.scenario("lock.row_blocker", "no")
