@@ -12,6 +12,7 @@ from libs.config.model import (
     ModelEndpoint,
     ModelsConfig,
     Price,
+    SpecialistSettings,
     ToolSeconds,
 )
 
@@ -19,6 +20,8 @@ APIS = ("chat", "responses")
 _DEFAULT_CURRENCY = "USD"
 _DEFAULT_TIMEOUT_SECONDS = 30.0
 _MOST_TOKENS = 10**12
+_LEAST_CONTEXT = 2048
+_MOST_OUTPUT = 2048
 _MOST_MONEY = 1e9
 _MOST_SECONDS = 3600.0
 
@@ -79,6 +82,7 @@ def _endpoint(name: str, fields: Fields) -> ModelEndpoint:
     base_url = fields.text("base_url", required=True) or ""
     if base_url and not base_url.startswith(("http://", "https://")):
         fields.report("base_url", "is not an http address", "Write it as `https://host/v1`")
+    context_tokens = fields.integer("context_tokens", lowest=_LEAST_CONTEXT, highest=_MOST_TOKENS) or 0
     endpoint = ModelEndpoint(
         name=name,
         base_url=base_url,
@@ -89,9 +93,21 @@ def _endpoint(name: str, fields: Fields) -> ModelEndpoint:
         api=_api(fields),
         timeout_seconds=fields.number("timeout_seconds", lowest=1.0, highest=_MOST_SECONDS) or _DEFAULT_TIMEOUT_SECONDS,
         price=_price(fields),
+        context_tokens=context_tokens,
+        max_output_tokens=_most_output(fields, context_tokens),
     )
     fields.finish()
     return endpoint
+
+
+def _most_output(fields: Fields, context_tokens: int) -> int:
+    """What one answer may have; at most half of a small context, so that something can be asked."""
+    given = fields.integer("max_output_tokens", lowest=64, highest=_MOST_TOKENS)
+    if given is None:
+        return min(_MOST_OUTPUT, context_tokens // 4) if context_tokens else _MOST_OUTPUT
+    if context_tokens and given > context_tokens // 2:
+        fields.report("max_output_tokens", "is more than half of context_tokens", "Leave room for the question")
+    return given
 
 
 def _api(fields: Fields) -> str:
@@ -128,8 +144,22 @@ def agent_of(root: Fields) -> AgentSettings:
         model_seconds=below.number("model_seconds", lowest=1.0, highest=_MOST_SECONDS),
         tools={name: _tool(fields) for name, fields in below.entries("tools")},
         prompts=below.folder("prompts"),
+        specialists={name: _specialist(fields) for name, fields in below.entries("specialists")},
     )
     below.finish()
+    return settings
+
+
+def _specialist(fields: Fields) -> SpecialistSettings:
+    settings = SpecialistSettings(
+        declared=fields.declared("model", "prompt", "tools"),
+        prompt=fields.text("prompt"),
+        tools=fields.texts("tools"),
+        model=fields.text("model"),
+        steps=fields.integer("steps", lowest=1, highest=100),
+        tokens=fields.integer("tokens", lowest=1, highest=_MOST_TOKENS),
+    )
+    fields.finish()
     return settings
 
 

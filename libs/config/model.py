@@ -211,7 +211,8 @@ class ModelBudgets:
 class ModelEndpoint:
     """An OpenAI-compatible endpoint and the model to ask for there; `declared` is where its key's source stands.
 
-    `api` is `chat` (chat completions) or `responses`.
+    `api` is `chat` (chat completions) or `responses`. `context_tokens` is what the model takes, its answer included; 0
+    where nothing needs to be cut.
     """
 
     name: str
@@ -223,6 +224,8 @@ class ModelEndpoint:
     api: str = "chat"
     timeout_seconds: float = 30.0
     price: Price = Price()
+    context_tokens: int = 0
+    max_output_tokens: int = 2048
 
     def api_key(self) -> str | None:
         """The key as it is now, None where the endpoint needs none. Raises ConfigError, never with the value."""
@@ -257,6 +260,18 @@ class ToolSeconds:
 
 
 @dataclass(frozen=True, slots=True)
+class SpecialistSettings:
+    """What a specialist has in the place of its folder's own; None or empty where that stands."""
+
+    declared: Declared = field(repr=False)
+    prompt: str | None = None
+    tools: tuple[str, ...] = ()
+    model: str | None = None
+    steps: int | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSettings:
     """Limits of one question, None for the agent's own; times in seconds, money in the models' currency."""
 
@@ -270,6 +285,7 @@ class AgentSettings:
     tools: Mapping[str, ToolSeconds] = field(default_factory=dict)
     prompts: Path | None = None
     """A folder of prompts, NAME/VERSION.md, beside those that come with Storex."""
+    specialists: Mapping[str, SpecialistSettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

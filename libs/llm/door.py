@@ -20,9 +20,14 @@ from libs.llm.conversation import (
 from libs.llm.endpoint import Endpoint, Model
 from libs.llm.ledger import Ledger, ModelCall, Outcome, Spent, Who
 from libs.llm.outgoing import customer_like
+from libs.llm.size import most_tokens
 
 _CHARACTERS_A_TOKEN = 4
 """A usual figure for English and JSON; used where an endpoint does not count, and before it has."""
+
+
+Fit = Callable[[Sequence[Message], Sequence[ToolSchema], int], tuple[Sequence[Message], Sequence[ToolSchema]]]
+"""Cuts a request to so many tokens, by `most_tokens`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,11 @@ class ModelChain:
         self.cost = 0.0
 
     @property
+    def room_tokens(self) -> int:
+        """What the endpoint that answers now takes in one request; 0 where nothing needs to be cut."""
+        return self._endpoints[0].room_tokens
+
+    @property
     def label(self) -> str:
         """The endpoint and model that answers now."""
         return self._door.open(self._endpoints[0]).label
@@ -90,16 +100,19 @@ class ModelChain:
         *,
         timeout_seconds: float,
         schema: ToolSchema | None = None,
+        fit: Fit | None = None,
     ) -> Completion:
         """The next turn, by the first endpoint that gives one; one that fails is not asked again.
 
+        What is too much for an endpoint's context is cut by `fit`; what is still too much is not sent there.
         Raises StorexError MODEL_UNAVAILABLE and NonsenseAnswerError as the last endpoint did, BudgetSpentError, and
         OutgoingRefusedError.
         """
         await self._look(messages)
         while True:
             try:
-                return await self._ask(self._endpoints[0], messages, tools, timeout_seconds, schema)
+                sent = _fitted(self._endpoints[0], messages, tools, schema, fit)
+                return await self._ask(self._endpoints[0], *sent, timeout_seconds, schema)
             except (StorexError, NonsenseAnswerError):
                 if len(self._endpoints) == 1:
                     raise
@@ -167,6 +180,24 @@ class ModelChain:
                 outcome=outcome,
             )
         )
+
+
+def _fitted(
+    endpoint: Endpoint,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSchema],
+    schema: ToolSchema | None,
+    fit: Fit | None,
+) -> tuple[Sequence[Message], Sequence[ToolSchema]]:
+    """The request as the endpoint's context takes it. Raises NonsenseAnswerError where it cannot be cut so far."""
+    room, offered = endpoint.room_tokens, [schema] if schema is not None else tools
+    if not room or most_tokens(messages, offered) <= room:
+        return messages, tools
+    if fit is not None:
+        messages, offered = fit(messages, offered, room)
+    if most_tokens(messages, offered) > room:
+        raise NonsenseAnswerError("the question does not fit into the model's context, and was not sent")
+    return messages, tools if schema is not None else offered
 
 
 def _counted(answer: Completion, sent: int, endpoint: Endpoint) -> Completion:

@@ -15,7 +15,8 @@ class Endpoint:
     """An endpoint and the model to ask for there; `label` names it in reports.
 
     `timeout_seconds` bounds one whole turn, retries included; `max_output_tokens` bounds one answer. `api` is `chat` or
-    `responses`. Prices are for a million tokens.
+    `responses`. Prices are for a million tokens. `context_tokens` is what the model takes, its answer included; 0 where
+    nothing needs to be cut.
     """
 
     label: str
@@ -27,6 +28,12 @@ class Endpoint:
     api: str = "chat"
     input_price: float = 0.0
     output_price: float = 0.0
+    context_tokens: int = 0
+
+    @property
+    def room_tokens(self) -> int:
+        """What may be sent at most, so that an answer still fits; 0 where nothing needs to be cut."""
+        return max(1, self.context_tokens - self.max_output_tokens) if self.context_tokens else 0
 
     @classmethod
     def of(cls, entry: ModelEndpoint) -> Endpoint:
@@ -40,6 +47,8 @@ class Endpoint:
             api=entry.api,
             input_price=entry.price.input,
             output_price=entry.price.output,
+            max_output_tokens=entry.max_output_tokens,
+            context_tokens=entry.context_tokens,
         )
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:

@@ -30,7 +30,7 @@ from services.agent.recording import Recording
 from services.agent.servicer import AgentServicer
 from services.agent.sessions.own import OwnSessions
 from services.agent.sessions.sqlite import SqliteSessionStore
-from services.agent.specialists.registry import load_specialists
+from services.agent.specialists.registry import configured, load_specialists
 from services.agent.tools.registry import TOOLS
 from services.agent.usage import ModelUsageReport
 from storex.agent.v1 import agent_pb2
@@ -82,7 +82,7 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         channel = open_channel(config.coordinator)
         closing.push_async_callback(channel.close)
         own_token = FileTokenSource(config.token_file)
-        specialists = load_specialists(TOOLS)
+        specialists = configured(load_specialists(TOOLS), config.specialists, TOOLS)
         models = Models(config, door, specialists)
         models.open()
 

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from libs.config import AgentSettings, ConfigError, ModelsConfig, StorexConfig, load_config
+from libs.config import (
+    AgentSettings,
+    ConfigError,
+    ModelsConfig,
+    SpecialistSettings,
+    StorexConfig,
+    load_config,
+)
 from libs.core.names import WILDCARD
 from libs.llm import Endpoint
 from services.agent.loop.limits import LoopLimits
@@ -44,6 +51,8 @@ class AgentConfig:
     limits: LoopLimits = field(default_factory=LoopLimits)
     prompts: Path | None = None
     """A folder of prompts beside those that come with the agent, for candidates to name."""
+    specialists: Mapping[str, SpecialistSettings] = field(default_factory=dict)
+    """What specialists have in the place of their folders' own."""
     model_unnamed: bool = False
     """Whether the environment names an endpoint and no model, so that the endpoint is not used."""
 
@@ -97,8 +106,20 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Age
         environment_endpoint=_from_environment(environment),
         limits=limits_from(storex.agent),
         prompts=storex.agent.prompts,
+        specialists=_specialists(storex),
         model_unnamed=bool(environment.get("OPENAI_BASE_URL")) and not environment.get("STOREX_MODEL"),
     )
+
+
+def _specialists(storex: StorexConfig) -> Mapping[str, SpecialistSettings]:
+    """Checked against the endpoints. Raises ConfigError for a model that there is none of."""
+    known = f"Known: {', '.join(storex.models.endpoints)}"
+    unknown = [
+        one for one in storex.agent.specialists.values() if one.model and one.model not in storex.models.endpoints
+    ]
+    if unknown:
+        raise ConfigError([one.declared.problem(f"there is no endpoint {one.model!r}", known) for one in unknown])
+    return storex.agent.specialists
 
 
 def limits_from(settings: AgentSettings) -> LoopLimits:

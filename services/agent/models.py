@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from libs.config import ConfigError
 from libs.llm import Endpoint
-from libs.llm.door import Door, PromptUsed
+from libs.llm.door import Door, ModelChain, PromptUsed
 from libs.llm.ledger import Who
 from services.agent.config import AgentConfig
 from services.agent.inquiry import Fallback, Reasoner
@@ -31,10 +31,6 @@ class Models:
         self._door = door
         self._specialists = specialists
         self._only_endpoint = only_endpoint
-        prompts = [specialist.prompt for specialist in specialists.values()]
-        text = "\n".join(prompt.text for prompt in prompts)
-        names = " ".join(prompt.reference for prompt in prompts)
-        self._prompt = PromptUsed(names, hashlib.sha256(text.encode()).hexdigest())
 
     def open(self) -> None:
         """Open every endpoint that may be asked about some region."""
@@ -48,8 +44,13 @@ class Models:
         endpoints = self.endpoints_for(target)
         if not endpoints:
             return fallback, fallback
-        chain = self._door.chain(endpoints, who, self._prompt)
-        return ModelReasoner(chain, self._specialists, self._config.limits.model_seconds), fallback
+
+        def chain_for(specialist: Specialist) -> ModelChain:
+            # Its own model first; the others that the domain allows are there when that one fails or is not allowed.
+            preferred = sorted(endpoints, key=lambda one: bool(specialist.model) and one.label != specialist.model)
+            return self._door.chain(preferred, who, _prompt_of(specialist))
+
+        return ModelReasoner(chain_for, self._specialists, self._config.limits.model_seconds), fallback
 
     def endpoints_for(self, target: Target) -> list[Endpoint]:
         """The endpoints that may be asked about a target, in order of preference."""
@@ -64,3 +65,7 @@ class Models:
     def variant(self, specialists: Mapping[str, Specialist], only_endpoint: str) -> Models:
         """The same endpoints and door with other specialists."""
         return Models(self._config, self._door, specialists, only_endpoint)
+
+
+def _prompt_of(specialist: Specialist) -> PromptUsed:
+    return PromptUsed(specialist.prompt.reference, hashlib.sha256(specialist.prompt.text.encode()).hexdigest())

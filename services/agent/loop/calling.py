@@ -116,7 +116,7 @@ class Calling:
             again = CallOutcome(call.request, made.call_id, made.status, made.records, made.problem, repeated=True)
             await self.emit(call_ended(again, call.name, as_json(call.arguments), 0.0))
             return again
-        if self.budget.tool_calls >= self.budget.limits.tool_calls:
+        if self.budget.tool_calls >= self.budget.most_calls:
             return _unusable(call.request, "The budget of tool calls is spent.")
         return None
 

@@ -107,13 +107,20 @@ class Investigation:
     async def _drive(self, reasoner: Reasoner) -> Draft:
         """Move by move, until the reasoner concludes or may not go on."""
         self.inquiry.outcomes = ()
+        is_model = reasoner is not self.fallback
+        self.budget.holds_back = is_model
         idle_steps = 0
         while True:
-            if reasoner is not self.fallback and (idle_steps >= _MAX_IDLE_STEPS or self.calling.repetition.is_cycle):
+            if is_model and (idle_steps >= _MAX_IDLE_STEPS or self.calling.repetition.is_cycle):
                 raise ReasonerFailedError("MODEL_REPEATS", "The model repeated itself without learning anything new.")
-            spent = self.budget.spent(sum(self._tokens), self._cost)
+            # What models cost does not keep the fallback, which asks none, from looking for itself.
+            spent = self.budget.spent(sum(self._tokens), self._cost) if is_model else self.budget.spent(0)
+            if spent and is_model:
+                await self._stop_short(spent)
+                return await self._drive(self.fallback)
             if spent:
-                return await self._conclude_with_what_there_is(spent)
+                await self._stop_short(spent)
+                return self.fallback.conclude(self.inquiry)
             self.budget.steps += 1
             move = await self._next_move(reasoner)
             if isinstance(move, Conclude):
@@ -178,10 +185,9 @@ class Investigation:
         if covers_nothing:
             raise StorexError(Reason.RESOURCE_NOT_FOUND)
 
-    async def _conclude_with_what_there_is(self, spent: str) -> Draft:
+    async def _stop_short(self, spent: str) -> None:
         self._partial = True
-        await self.note("BUDGET_SPENT", spent, "The report rests on what was read so far.")
-        return self.fallback.conclude(self.inquiry)
+        await self.note_once("BUDGET_SPENT", spent, "The report rests on what was read so far.")
 
     def _usage(self) -> report_pb2.Usage:
         return report_pb2.Usage(

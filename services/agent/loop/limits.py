@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+_KEPT_STEPS, _KEPT_CALLS = 3, 8
+"""Steps and calls that a model may not use; at most a quarter of the limits."""
 _FLEET_SECONDS = 30.0
 """For tools that ask every region, the slowest of which decides."""
 
@@ -48,6 +50,8 @@ class Budget:
     steps: int = 0
     tool_calls: int = 0
     started: float = field(init=False)
+    holds_back: bool = False
+    """Whether a part is kept for `builtin`, which looks for itself when a model has written or failed."""
 
     def __post_init__(self) -> None:
         self.started = self.monotonic()
@@ -62,12 +66,25 @@ class Budget:
         """Wall time spent."""
         return self.monotonic() - self.started
 
+    @property
+    def most_steps(self) -> int:
+        """Steps that may be taken now."""
+        return self.limits.steps - self._kept(self.limits.steps, _KEPT_STEPS)
+
+    @property
+    def most_calls(self) -> int:
+        """Tool calls that may be made now."""
+        return self.limits.tool_calls - self._kept(self.limits.tool_calls, _KEPT_CALLS)
+
+    def _kept(self, limit: int, most: int) -> int:
+        return min(most, limit // 4) if self.holds_back else 0
+
     def spent(self, tokens: int, cost: float = 0.0) -> str:
         """Which limit is used up, as a sentence, or empty."""
-        if self.steps >= self.limits.steps:
-            return f"The limit of {self.limits.steps} steps was reached."
-        if self.tool_calls >= self.limits.tool_calls:
-            return f"The limit of {self.limits.tool_calls} tool calls was reached."
+        if self.steps >= self.most_steps:
+            return f"The limit of {self.most_steps} steps was reached."
+        if self.tool_calls >= self.most_calls:
+            return f"The limit of {self.most_calls} tool calls was reached."
         if tokens >= self.limits.tokens:
             return f"The limit of {self.limits.tokens} tokens was reached."
         if self.limits.cost and cost >= self.limits.cost:

@@ -27,6 +27,7 @@ _LOOP_REMEDIES = {
     "SESSION_NOT_KEPT": "Free disk space where the agent keeps its state; a follow-up would ask again.",
     "MODEL_UNSUPPORTED": "Use a stronger model, or ask without one.",
     "HISTORY_NOT_KEPT": "Ask while it happens.",
+    "SPECIALIST_FAILED": "Check the specialist's model endpoint, or give it more turns or tokens.",
     "SOURCE_NOT_SEEN": "Ask somebody who may see its source, or add the source to the inventory.",
 }
 

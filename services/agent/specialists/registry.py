@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from libs.config import ConfigError, Problem, SpecialistSettings
 from libs.core.catalogue import CATALOGUE
-from services.agent.prompts.prompt import PROMPTS, Prompt, load_prompt
+from services.agent.prompts.prompt import PROMPTS, Prompt, PromptError, load_prompt
 from services.agent.tools.tool import Tool
 
 LEAD = "lead"
@@ -19,7 +20,9 @@ DEFAULT_CALLS = 8
 
 _FOLDER = Path(__file__).parent
 _FILE = "specialist.yaml"
-_REQUIRED, _OPTIONAL = {"prompt", "tools"}, {"kinds", "reads", "calls"}
+_REQUIRED, _OPTIONAL = {"prompt", "tools"}, {"kinds", "reads", "calls", "model", "steps", "tokens"}
+DEFAULT_STEPS = 4
+"""Turns of a model that a specialist has for one task."""
 
 
 class SpecialistError(ValueError):
@@ -31,7 +34,9 @@ class Specialist:
     """A prompt with the tools that it may use, and what is its business.
 
     `kinds` are the catalogue ids that are delegated to it, `reads` the tools that it then reads of the instance beside
-    what the catalogue requires, `calls` how many of these at most.
+    what the catalogue requires, `calls` how many of these at most. With a model the lead hands it tasks: `model` names
+    the endpoint that it prefers among those that the domain allows (empty for the lead's), `steps` its turns for one
+    task, and `tokens` what these may cost, 0 for no limit of its own.
     """
 
     name: str
@@ -40,6 +45,14 @@ class Specialist:
     kinds: frozenset[str] = frozenset()
     reads: tuple[str, ...] = ()
     calls: int = DEFAULT_CALLS
+    model: str = ""
+    steps: int = DEFAULT_STEPS
+    tokens: int = 0
+
+    @property
+    def families(self) -> list[str]:
+        """The families of its kinds."""
+        return sorted({kind.partition(".")[0] for kind in self.kinds})
 
 
 def load_specialist(
@@ -64,7 +77,10 @@ def load_specialist(
         tuple(tools[tool] for tool in settings["tools"]),
         _kinds(settings, path),
         _reads(settings, tools, path),
-        _calls(settings, path),
+        _number(settings, "calls", path, DEFAULT_CALLS),
+        str(settings.get("model", "")),
+        _number(settings, "steps", path, DEFAULT_STEPS, least=1),
+        _number(settings, "tokens", path, 0),
     )
 
 
@@ -74,6 +90,47 @@ def load_specialists(
     """Every specialist by name, the lead first. Raises SpecialistError, and PromptError."""
     names = sorted(path.parent.name for path in folder.glob(f"*/{_FILE}"))
     return {name: load_specialist(name, tools, folder, prompts) for name in sorted(names, key=lambda n: n != LEAD)}
+
+
+def configured(
+    specialists: Mapping[str, Specialist], settings: Mapping[str, SpecialistSettings], tools: Mapping[str, Tool]
+) -> dict[str, Specialist]:
+    """The specialists as `storex.yaml` wants them. Raises ConfigError with every name that there is none of."""
+    problems: list[Problem] = []
+    changed = dict(specialists)
+    for name, wanted in settings.items():
+        unknown = [tool for tool in wanted.tools if tool not in tools]
+        if name not in specialists:
+            known = f"Known: {', '.join(specialists)}"
+            problems.append(wanted.declared.problem(f"there is no specialist {name!r}", known))
+        elif unknown:
+            problems.append(wanted.declared.problem(f"there is no tool {unknown[0]!r}", "Name tools of the agent"))
+        else:
+            changed[name] = _changed(specialists[name], wanted, tools, problems)
+    if problems:
+        raise ConfigError(problems)
+    return changed
+
+
+def _changed(
+    one: Specialist, wanted: SpecialistSettings, tools: Mapping[str, Tool], problems: list[Problem]
+) -> Specialist:
+    prompt = one.prompt
+    if wanted.prompt is not None:
+        try:
+            prompt = load_prompt(wanted.prompt)
+        except PromptError as error:
+            problems.append(wanted.declared.problem(str(error), "Name a prompt as name@version"))
+    own = tuple(tools[tool] for tool in wanted.tools) or one.tools
+    return replace(
+        one,
+        prompt=prompt,
+        tools=own,
+        reads=tuple(read for read in one.reads if read in {tool.name for tool in own}),
+        model=one.model if wanted.model is None else wanted.model,
+        steps=wanted.steps or one.steps,
+        tokens=wanted.tokens or one.tokens,
+    )
 
 
 def _kinds(settings: Mapping[str, Any], path: Path) -> frozenset[str]:
@@ -98,8 +155,8 @@ def _reads(settings: Mapping[str, Any], tools: Mapping[str, Tool], path: Path) -
     return tuple(settings.get("reads", []))
 
 
-def _calls(settings: Mapping[str, Any], path: Path) -> int:
-    calls = settings.get("calls", DEFAULT_CALLS)
-    if type(calls) is not int or calls < 0:
-        raise SpecialistError(f"{path}: calls must be a whole number, not below nought")
-    return calls
+def _number(settings: Mapping[str, Any], key: str, path: Path, standard: int, least: int = 0) -> int:
+    number = settings.get(key, standard)
+    if type(number) is not int or number < least:
+        raise SpecialistError(f"{path}: {key} must be a whole number, not below {least}")
+    return number

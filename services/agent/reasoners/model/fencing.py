@@ -28,8 +28,14 @@ class Fence:
         self._view = view
         self._mark = secrets.token_hex(8)
 
-    def wrap(self, outcome: CallOutcome, known: Iterable[Record] = (), start: int = 0) -> str:
-        """The outcome of a call as a model reads it.
+    def quote(self, head: str, text: str) -> str:
+        """A text that is not the reader's own and no instruction to it."""
+        return f"{head}\n<DATA {self._mark}>\n{text}\n</DATA {self._mark}>"
+
+    def wrap(
+        self, outcome: CallOutcome, known: Iterable[Record] = (), start: int = 0, limit: int = MAX_CHARACTERS
+    ) -> str:
+        """The outcome of a call as a model reads it, in `limit` characters of data at most.
 
         What `known` records name stays in view when an answer is cut; `start` leaves out what was shown before.
         """
@@ -41,7 +47,7 @@ class Fence:
             lines.append(outcome.problem)
         body = trimmed(
             [self._shown(record) for record in outcome.records if record.message is not None],
-            MAX_CHARACTERS,
+            limit,
             relevant=self._relevant((*known, *outcome.records)),
             how_to_see=f"{MORE} with call {outcome.call_id} and start {{start}}",
             start=start,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from libs.llm import ToolSchema
 from services.agent.inquiry import CallOutcome, ToolRequest
 from services.agent.reasoners.model.decoding import decoded
-from services.agent.reasoners.model.fencing import MORE, Fence
+from services.agent.reasoners.model.fencing import MAX_CHARACTERS, MORE, Fence
 from services.agent.records import Records, status_of
 
 SCHEMA = ToolSchema(
@@ -23,7 +23,7 @@ SCHEMA = ToolSchema(
 )
 
 
-def shown_again(arguments: str, records: Records, fence: Fence) -> str:
+def shown_again(arguments: str, records: Records, fence: Fence, limit: int = MAX_CHARACTERS) -> str:
     """The recorded answer of a call, as a model reads it."""
     try:
         asked = decoded(arguments)
@@ -34,4 +34,4 @@ def shown_again(arguments: str, records: Records, fence: Fence) -> str:
     if not found:
         return "There is no such call."
     request = ToolRequest(found[0].tool, {"name": found[0].name})
-    return fence.wrap(CallOutcome(request, found[0].call_id, status_of(found), found), records, start)
+    return fence.wrap(CallOutcome(request, found[0].call_id, status_of(found), found), records, start, limit)
