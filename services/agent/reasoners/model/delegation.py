@@ -153,8 +153,8 @@ class Team:
             for one in failed
         )
 
-    def begin(self, calls: Sequence[ToolCallRequest]) -> None:
-        """Take the lead's calls of `delegate`."""
+    def begin(self, calls: Sequence[ToolCallRequest]) -> int:
+        """Take the lead's calls of `delegate`; returns how many of them somebody can do."""
         self._refused = {}
         self._reported = len(self._assignments)
         for call in calls:
@@ -171,6 +171,7 @@ class Team:
                 talk = Talk(chain, tools, self._view, self._fence, self._timeout_seconds)
                 number = len(self._assignments)
                 self._assignments.append(_Assignment(number, specialist, call.call_id, task[:_MOST_TEXT], talk))
+        return len(self._assignments) - self._reported
 
     async def go_on(self, inquiry: Inquiry, came: Mapping[str, CallOutcome]) -> list[ToolRequest]:
         """What all that are at work want to read next; empty when none is any more."""

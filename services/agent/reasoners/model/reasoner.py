@@ -8,7 +8,7 @@ from dataclasses import replace
 from libs.core.catalogue import CATALOGUE
 from libs.llm import Message, ToolCallRequest
 from libs.sensitivity.model_view import ModelView
-from services.agent.inquiry import CallOutcome, CallTools, Conclude, Inquiry, ToolRequest
+from services.agent.inquiry import CallOutcome, CallTools, Conclude, Inquiry, ReasonerFailedError, ToolRequest
 from services.agent.loop.recorded import recorded_outcomes
 from services.agent.reasoners.model.compaction import earlier_turns
 from services.agent.reasoners.model.decoding import json_object
@@ -20,6 +20,8 @@ from services.agent.report.draft import Draft
 from services.agent.specialists.registry import LEAD, Specialist
 
 _PREFIX = "lead/"
+_MAX_REFUSALS = 3
+"""Turns that only hand out tasks that nobody can do, before the model is given up."""
 
 
 class ModelReasoner:
@@ -34,6 +36,7 @@ class ModelReasoner:
         self._talk = Talk(chain_for(lead), tools, self._view, self._fence, timeout_seconds)
         self._team = Team(specialists, chain_for, self._view, self._fence, timeout_seconds)
         self._came: dict[str, CallOutcome] = {}
+        self._refusals = 0
 
     @property
     def label(self) -> str:
@@ -64,12 +67,20 @@ class ModelReasoner:
             move = await self._talk.move(inquiry.records)
             if isinstance(move, Draft):
                 return Conclude(replace(move, notes=(*move.notes, *self._team.notes)))
-            self._team.begin([call for call in move if call.name == DELEGATE])
-            direct = _requests(move)
-            wanted = [*direct, *await self._team.go_on(inquiry, {})]
-            if not any(call.name == DELEGATE for call in move):
+            tasks = [call for call in move if call.name == DELEGATE]
+            if tasks and not self._team.begin(tasks):
+                self._refuse()
+            wanted = [*_requests(move), *await self._team.go_on(inquiry, {})]
+            if not tasks:
+                self._team.begin(())
                 break
         return CallTools(tuple(wanted))
+
+    def _refuse(self) -> None:
+        """Tasks that nobody can do were handed out once more. Raises ReasonerFailedError when that was too often."""
+        self._refusals += 1
+        if self._refusals >= _MAX_REFUSALS:
+            raise ReasonerFailedError("MODEL_REPEATS", "The model repeated itself without learning anything new.")
 
     def _open(self, inquiry: Inquiry) -> None:
         catalogue = "\n".join(f"  - `{entry.id}`: {entry.title}" for entry in CATALOGUE.values())
