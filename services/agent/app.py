@@ -82,7 +82,7 @@ async def build(config: AgentConfig, clock: Clock | None = None) -> App:
         channel = open_channel(config.coordinator)
         closing.push_async_callback(channel.close)
         own_token = FileTokenSource(config.token_file)
-        specialists = configured(load_specialists(TOOLS), config.specialists, TOOLS)
+        specialists = configured(load_specialists(TOOLS), config.specialists, TOOLS, config.prompts)
         models = Models(config, door, specialists)
         models.open()
 

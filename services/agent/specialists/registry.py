@@ -93,9 +93,15 @@ def load_specialists(
 
 
 def configured(
-    specialists: Mapping[str, Specialist], settings: Mapping[str, SpecialistSettings], tools: Mapping[str, Tool]
+    specialists: Mapping[str, Specialist],
+    settings: Mapping[str, SpecialistSettings],
+    tools: Mapping[str, Tool],
+    own_prompts: Path | None = None,
 ) -> dict[str, Specialist]:
-    """The specialists as `storex.yaml` wants them. Raises ConfigError with every name that there is none of."""
+    """The specialists as `storex.yaml` wants them, with prompts from a folder of one's own beside those of Storex.
+
+    Raises ConfigError with every name that there is none of.
+    """
     problems: list[Problem] = []
     changed = dict(specialists)
     for name, wanted in settings.items():
@@ -106,19 +112,23 @@ def configured(
         elif unknown:
             problems.append(wanted.declared.problem(f"there is no tool {unknown[0]!r}", "Name tools of the agent"))
         else:
-            changed[name] = _changed(specialists[name], wanted, tools, problems)
+            changed[name] = _changed(specialists[name], wanted, tools, own_prompts, problems)
     if problems:
         raise ConfigError(problems)
     return changed
 
 
 def _changed(
-    one: Specialist, wanted: SpecialistSettings, tools: Mapping[str, Tool], problems: list[Problem]
+    one: Specialist,
+    wanted: SpecialistSettings,
+    tools: Mapping[str, Tool],
+    own_prompts: Path | None,
+    problems: list[Problem],
 ) -> Specialist:
     prompt = one.prompt
     if wanted.prompt is not None:
         try:
-            prompt = load_prompt(wanted.prompt)
+            prompt = load_prompt(wanted.prompt, own=own_prompts)
         except PromptError as error:
             problems.append(wanted.declared.problem(str(error), "Name a prompt as name@version"))
     own = tuple(tools[tool] for tool in wanted.tools) or one.tools

@@ -73,6 +73,7 @@ def test_every_specialist_loads_and_the_lead_comes_first() -> None:
         "prompt: database@1\ntools: [get_metric_history]\nreads: [get_metric_history]",
         "prompt: database@1\ntools: []\ncalls: -1",
         "prompt: database@1\ntools: []\ncalls: many",
+        "prompt: database@1\ntools: []\nsteps: 0",
     ],
 )
 def test_a_specialist_that_is_not_right_is_refused(tmp_path: Path, settings: str) -> None:

@@ -26,6 +26,9 @@ def test_the_example_of_the_reference_is_read(tmp_path: Path) -> None:
     assert config.models.budgets.user == ModelBudget(tokens=200000, cost=2.0)
     assert config.models.budgets.teams["payments"] == ModelBudget(cost=50.0)
     assert config.agent.cost == 0.5
+    assert (endpoint.context_tokens, endpoint.max_output_tokens) == (8192, 1024)
+    assert config.agent.specialists["database"].model == "house"
+    assert config.agent.specialists["lead"].prompt == "compact@1"
     assert config.agent.tools["stream_health"].seconds == 30.0
 
 
@@ -35,6 +38,7 @@ def test_the_example_of_the_reference_is_read(tmp_path: Path) -> None:
         ("agent:\n  steps: 0\n", 3, "must be from 1 to 1000"),
         ("agent:\n  wall_seconds: .inf\n", 3, "must be a number"),
         ("agent:\n  speed: 3\n", 3, "unknown key 'speed'"),
+        ("agent:\n  specialists:\n    lead: {steps: 0}\n", 4, "must be from 1 to 100"),
         ("agent:\n  prompts: [a]\n", 3, "must be text"),
         ("agent:\n  tools:\n    get_health: {}\n", 4, "is missing"),
         ("models:\n  budgets:\n    user: {cost: -1}\n", 4, "must be a number"),
