@@ -8,8 +8,8 @@ from libs.client import StorexClient
 from storex.agent.v1.agent_pb2 import AskRequest, AskResponse, Hypothesis, HypothesisState, ToolStatus
 from storex.agent.v1.report_pb2 import Report
 
-ASK_SECONDS = 300.0
-"""Deadline of a question, in seconds; the agent's own budget ends an investigation sooner."""
+ASK_SECONDS = 900.0
+"""Deadline of a question, in seconds, as long as the front door allows; the agent's own budget ends it sooner."""
 
 _OUTCOMES = {
     ToolStatus.TOOL_STATUS_SUCCESS: ("✓", "green"),

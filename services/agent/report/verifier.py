@@ -196,13 +196,16 @@ def _check_entities(
     finding: tuple[Record, int, finding_pb2.Finding] | None,
 ) -> tuple[list[EntityClaim], list[Strike]]:
     allowed = {(entity.role, entity.type) for entity in CATALOGUE[cause.kind].entities}
+    # Once for each part: hundreds of victims are found in as many elements.
+    parts = allowed & {(entity.role, entity.type) for entity in cause.entities}
+    shown = {part: _values_in_part(EntityRole(*part), found) for part in parts}
     kept: list[EntityClaim] = []
     strikes: list[Strike] = []
     for entity in dict.fromkeys(cause.entities):
         claim = f"{entity.role} {entity.type}"
         if (entity.role, entity.type) not in allowed:
             strikes.append(Strike(claim, f"{cause.kind} has no such part"))
-        elif not _is_recorded(entity, found, finding):
+        elif not _is_recorded(entity, shown[entity.role, entity.type], finding):
             strikes.append(Strike(f"{claim} {entity.value}", "no recorded answer shows it in that part"))
         elif sum((other.role, other.type) == (entity.role, entity.type) for other in kept) < _MAX_VICTIMS:
             kept.append(entity)
@@ -211,15 +214,14 @@ def _check_entities(
 
 def _is_recorded(
     entity: EntityClaim,
-    found: dict[Group, list[Element]],
+    shown: set[str],
     finding: tuple[Record, int, finding_pb2.Finding] | None,
 ) -> bool:
-    """Whether a recorded answer shows the entity in its part.
+    """Whether a recorded answer shows the entity in its part, which the matched elements show to be `shown`.
 
     Where required evidence for the entity was found, the entity must be in it. Without any, what the shard's finding
     names is a recorded answer too, though not one that confirms.
     """
-    shown = _values_in_part(EntityRole(entity.role, entity.type), found)
     if shown:
         return entity.value in shown
     return finding is not None and any(

@@ -3,10 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from google.protobuf.message import Message
 
+from libs.sensitivity.paths import resolve_path
 from services.agent.records import Record, Records
+from services.agent.report import matching
 from services.agent.report.draft import DraftCause, EntityClaim
 from services.agent.report.verifier import VerifiedCause, verify
+from storex.common.v1 import options_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as d
 from tests.unit.agent import answers
 from tests.unit.agent.answers import HOLDER, NAME, VICTIMS
@@ -141,3 +145,27 @@ def test_a_kind_without_required_evidence_is_likely_at_most() -> None:
     finding = answers.blocker_finding()
     finding.kind = "lock.metadata"
     assert not _verified(claimed(finding), [health_record(answers.health(finding))]).confirmed
+
+
+def test_hundreds_of_victims_cost_little_more_each_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def counted(message: Message, path: str) -> tuple[str, options_pb2.Sensitivity.ValueType]:
+        looked.append(path)
+        return resolve_path(message, path)
+
+    monkeypatch.setattr(matching, "resolve_path", counted)
+
+    def looks_for(victims: tuple[int, ...]) -> int:
+        looked.clear()
+        finding = answers.blocker_finding(victims=victims)
+        recorded = Records(
+            [health_record(answers.health(finding)), record("get_lock_waits", answers.lock_waits(victims=victims))]
+        )
+        stands, struck = verify(claimed(finding), recorded)
+        assert stands is not None
+        assert stands.confirmed
+        assert not struck
+        return len(looked)
+
+    assert looks_for(tuple(range(1000, 1400))) < 6 * looks_for(tuple(range(1000, 1100)))
