@@ -45,10 +45,11 @@ def reconcile(models: Draft, builtins: Draft, records: Records) -> Draft | None:
 def _fits(answer: str, causes: tuple[DraftCause, ...], builtins: Draft) -> bool:
     """Whether a model's prose may stand beside the verdict, which is never the model's own.
 
-    Where no cause is named, code says whether all is well or too little was seen, unless nobody asked that.
+    Where no cause is named, code says whether all is well or too little was seen, unless nobody asked that or `builtin`
+    did not understand what was asked.
     """
     if not causes:
-        return builtins.facts_only
+        return builtins.facts_only or bool(builtins.lead)
     return _ALL_IS_WELL.search(answer) is None
 
 

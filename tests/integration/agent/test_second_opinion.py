@@ -153,3 +153,12 @@ async def test_a_model_that_uses_up_the_tokens_is_looked_at_all_the_same(tmp_pat
     assert report.usage.input_tokens == 200
     assert kinds(report) == ["lock.row_blocker"]
     assert not report.partial
+
+
+async def test_prose_answers_what_only_the_model_understood(tmp_path: Path) -> None:
+    told = "It has 140 connections."
+    async with mesh_with(tmp_path, _LOOK, hands_in(answer=told)) as (mesh, _):
+        finds(mesh)
+        report = (await mesh.ask(NAME, "tell me the current count, please"))[-1].report
+    assert report.answer.endswith(told)
+    assert report.verdict == report_pb2.VERDICT_HEALTHY

@@ -151,6 +151,22 @@ async def test_a_specialist_that_fails_costs_its_own_task_only(tmp_path: Path, f
     assert not report.partial
 
 
+async def test_a_specialist_that_hangs_is_given_up_and_the_next_model_takes_its_task(tmp_path: Path) -> None:
+    async def hang(_: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.sleep(20)
+        return _NOTHING
+
+    task = calls(("delegate", {"specialist": "traffic", "task": "Is there more traffic?"}))
+    models: dict[str, list[Turn]] = {"large": [_HEALTH, task, _NOTHING, _FINDS], "clients": [hang]}
+    limits = LoopLimits(model_seconds=1.5)
+    async with house(tmp_path, models, {"traffic": with_model("clients")}, limits=limits) as running_house:
+        report = await running_house.report()
+    assert len(running_house.models["clients"].requests) == 1
+    assert report.written_by == "large/scripted"
+    assert "SPECIALIST_FAILED" not in [limit.code for limit in report.limits]
+    assert [cause.kind for cause in report.root_causes] == ["lock.row_blocker"]
+
+
 async def test_a_task_that_nobody_finishes_is_told_under_the_limits(tmp_path: Path) -> None:
     models: dict[str, list[Turn]] = {"large": [_HEALTH, _BOTH, _FINDS], "engine": [_LOCKS, _FINDS, says("and on")]}
     lazy = calls(("list_processes", {"name": NAME}))

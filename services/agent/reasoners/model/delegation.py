@@ -177,7 +177,8 @@ class Team:
         """What all that are at work want to read next; empty when none is any more."""
         while self.is_busy:
             working = [one for one in self._assignments if not one.is_done]
-            turns = [one.go_on(inquiry, came, self._timeout_seconds) for one in working]
+            # Twice, so that the next endpoint has its time where the first one hangs.
+            turns = [one.go_on(inquiry, came, 2 * self._timeout_seconds) for one in working]
             wanted = [request for found in await asyncio.gather(*turns) for request in found]
             if wanted:
                 return wanted
