@@ -174,7 +174,12 @@ class Reason(Enum):
     )
     SNAPSHOT_DAMAGED = ErrorSpec(
         StatusCode.FAILED_PRECONDITION,
-        "This snapshot is damaged, or was written by a newer version, and is not read. Make a new one.",
+        "This snapshot is damaged, or has been changed, and is not read. Make a new one.",
+    )
+    SNAPSHOT_TOO_NEW = ErrorSpec(
+        StatusCode.FAILED_PRECONDITION,
+        "This snapshot is in format {format}, and this shard reads formats up to {newest}: it was written by a newer"
+        " version of Storex. Upgrade the region's shard.",
     )
     SNAPSHOT_TOO_LARGE = ErrorSpec(
         StatusCode.FAILED_PRECONDITION,

@@ -36,6 +36,7 @@ _OF_THE_HARNESS = frozenset(
         Reason.SHARD_UNAVAILABLE,
         Reason.SNAPSHOT_DAMAGED,
         Reason.SNAPSHOT_KEY_DESTROYED,
+        Reason.SNAPSHOT_TOO_NEW,
         Reason.TOKEN_EXPIRED,
         Reason.TOKEN_INVALID,
     )

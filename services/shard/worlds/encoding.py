@@ -32,13 +32,18 @@ def encode(world: World) -> bytes:
 
 
 def decode(content: bytes, migrations: Sequence[Migration] = MIGRATIONS) -> World:
-    """The world of some bytes. Raises StorexError SNAPSHOT_DAMAGED, also for a format that is not known yet."""
+    """The world of some bytes. Raises StorexError SNAPSHOT_DAMAGED, and SNAPSHOT_TOO_NEW for a format to come."""
+    newest = len(migrations) + 1
     try:
         document = unpack(content, MOST_BYTES)
         written_as = document["format"]
+        if not isinstance(written_as, int) or written_as < 1:
+            raise ValueError("no format")
+        if written_as > newest:
+            raise StorexError(Reason.SNAPSHOT_TOO_NEW, format=str(written_as), newest=str(newest))
         for migration in migrations[written_as - 1 :]:
             document = migration(document)
-        if document["format"] != len(migrations) + 1:
+        if document["format"] != newest:
             raise ValueError("an unknown format")
         instances = [_read_instance(found) for found in document["instances"]]
         return World(instances, document["took"], written_as)

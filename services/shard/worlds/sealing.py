@@ -46,6 +46,8 @@ class Header:
     plain: bool = False
     taken_in_at: float | None = None
     """When a copy of made-up data was taken in; None for every other one."""
+    origin: str = ""
+    """The snapshot whose sealed copy it was taken in from, and with which it ends; empty for every other one."""
 
     @property
     def resource_name(self) -> ResourceName:

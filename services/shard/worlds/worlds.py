@@ -102,10 +102,9 @@ class Worlds:
         return kept
 
     async def delete(self, name: ResourceName) -> None:
-        """Destroy a snapshot. Raises StorexError RESOURCE_NOT_FOUND."""
+        """Destroy a snapshot, and those that were taken in from its copies. Raises StorexError RESOURCE_NOT_FOUND."""
         kept = self.get(name)
-        await self._in_thread(lambda: self._store.destroy(kept.snapshot_id))
-        self._rooms.pop(kept.snapshot_id, None)
+        await self._in_thread(lambda: self._destroy(kept))
 
     async def open(self, name: ResourceName) -> Room:
         """The world of a snapshot, for replay.
@@ -156,12 +155,17 @@ class Worlds:
             too_many = count >= bounds.keep_count or (by_itself and unasked >= max(1, bounds.keep_count // 2))
             full = full or (not too_many and size + kept.size > bounds.keep_bytes)
             if too_old or too_many or full:
-                self._rooms.pop(kept.snapshot_id, None)
-                self._store.destroy(kept.snapshot_id)
+                self._destroy(kept)
                 continue
             count, size, unasked = count + 1, size + kept.size, unasked + by_itself
             if kept.key_id != self._keys.current:
                 self._wrap_anew(kept)
+
+    def _destroy(self, kept: Kept) -> None:
+        copies = [one for one in self._store.kept() if one.header.origin == kept.header.name]
+        for one in (kept, *copies):
+            self._store.destroy(one.snapshot_id)
+            self._rooms.pop(one.snapshot_id, None)
 
     def expires_at(self, kept: Kept) -> float:
         """When a snapshot will be destroyed by its age, in seconds since the epoch."""
@@ -182,7 +186,8 @@ class Worlds:
         header = self._header(instance, world, trigger, content)
         if origin is not None:
             taken_in_at = self._clock.now() if origin.plain else origin.taken_in_at
-            header = replace(header, captured_at=origin.captured_at, taken_in_at=taken_in_at)
+            source = "" if origin.plain else origin.origin or origin.name
+            header = replace(header, captured_at=origin.captured_at, taken_in_at=taken_in_at, origin=source)
         data_key = secrets.token_bytes(KEY_BYTES)
         key = self._keys.wrap(data_key, _context(header))
         return self._store.add(header, seal(header, content, data_key), key)

@@ -171,6 +171,10 @@ async def test_a_destroyed_snapshot_is_gone_from_caches_and_from_its_exports(wor
     gone = snapshot_pb2.DeleteSnapshotRequest(name=world.name)
     await world.stub.DeleteSnapshot(gone, metadata=world.shard.as_user("dba"))
     assert await reason_of(world.shard.diagnostics.GetOverview(overview, metadata=me)) is Reason.RESOURCE_NOT_FOUND
+    of_copy = (*world.shard.as_user("dba"), (SNAPSHOT, again.name))
+    taken_in = world.shard.diagnostics.GetOverview(overview, metadata=of_copy)
+    assert await reason_of(taken_in) is Reason.RESOURCE_NOT_FOUND, "what was taken in from its copy goes with it"
+    assert not list(world.folder.glob("*.key"))
     with pytest.raises(Exception) as refused:  # noqa: PT011 - the reason is looked at
         await world.take_in(copy)
     assert "SNAPSHOT_KEY_DESTROYED" in str(refused.value) or "has been destroyed" in str(refused.value)

@@ -7,6 +7,7 @@ import dataclasses
 from collections import deque
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from services.shard.sampler.history import ConnectionSample, DigestSample, Histo
 from services.shard.statement_texts import StatementTexts
 from services.shard.stores.excerpt import Excerpt
 from services.shard.worlds import encoding
-from services.shard.worlds.encoding import decode, encode
+from services.shard.worlds.encoding import FORMAT, decode, encode
 from services.shard.worlds.samples import copied, document_of, history_of
 from services.shard.worlds.values import pack, unpack
 from services.shard.worlds.world import Look, Moment, RecordedInstance, World
@@ -85,14 +86,17 @@ def rows(found: Excerpt | None) -> Any:
     return [list(map(list, found.layouts)), {name: list(map(list, table)) for name, table in found.tables.items()}]
 
 
-def test_a_world_comes_back_as_it_was() -> None:
-    before, after = world().subject, decode(encode(world())).subject
+def check_same(after: RecordedInstance, before: RecordedInstance) -> None:
     for field in dataclasses.fields(RecordedInstance):
         if field.name not in ("texts", "excerpt"):
             assert getattr(after, field.name) == getattr(before, field.name), field.name
     assert after.texts.known() == before.texts.known()
     assert rows(after.excerpt) == rows(before.excerpt)
     assert [type(value) for value in after.looks[0].rows[Statement.SERVER][0].values()] == list(map(type, ROW.values()))
+
+
+def test_a_world_comes_back_as_it_was() -> None:
+    check_same(decode(encode(world())).subject, world().subject)
 
 
 def test_the_order_of_digests_comes_back_too() -> None:
@@ -141,7 +145,23 @@ def test_an_older_format_is_brought_up_to_date_and_a_newer_one_refused() -> None
     document = unpack(encode(world()), 1 << 20)
     with pytest.raises(StorexError) as caught:
         decode(pack({**document, "format": 3}))
-    assert caught.value.reason is Reason.SNAPSHOT_DAMAGED
+    assert caught.value.reason is Reason.SNAPSHOT_TOO_NEW
+    assert "format 3" in caught.value.public_message
+    for none in (0, -1, None, "1", 1.5):
+        with pytest.raises(StorexError) as caught:
+            decode(pack({**document, "format": none}))
+        assert caught.value.reason is Reason.SNAPSHOT_DAMAGED
+
+
+@pytest.mark.parametrize("number", range(1, FORMAT + 1))
+def test_a_world_of_every_format_there_was_is_read(number: int) -> None:
+    """The files are made-up worlds as that format's code wrote them, and are never written anew."""
+    found = decode((Path(__file__).parent / f"format-{number}.world").read_bytes())
+    assert (found.format_version, found.took_seconds) == (number, 0.7)
+    check_same(found.subject, world().subject)
+
+
+_REFUSALS = (Reason.SNAPSHOT_DAMAGED, Reason.SNAPSHOT_TOO_NEW)
 
 
 class _DamagedError(Exception):
@@ -157,7 +177,7 @@ def test_damage_is_told_and_never_a_crash(place: int, value: int) -> None:
         try:
             decode(bytes(content))
         except StorexError as error:
-            raise (_DamagedError if error.reason is Reason.SNAPSHOT_DAMAGED else AssertionError) from error
+            raise (_DamagedError if error.reason in _REFUSALS else AssertionError) from error
 
 
 def test_a_document_is_not_inflated_beyond_its_bound() -> None:
