@@ -11,6 +11,7 @@ from libs.core.clock import Clock
 from libs.core.errors import Reason, StorexError
 from libs.core.ids import new_id
 from libs.llm.ledger import Who
+from libs.redaction.prose import scrub
 from services.judge.comparison.agreement import trust_in
 from services.judge.comparison.compare import compare
 from services.judge.comparison.soundness import Sides
@@ -137,6 +138,7 @@ class Judging:
             planned=len(wanted) * repeats,
             rubric=rubric.reference if rubric is not None else "",
         )
+        run.candidate.name = scrub(run.candidate.name)  # people type it
         run.created_at.FromNanoseconds(int(self.clock.now() * 1e9))
         await self.store.begin(run, evaluator.owner)
         return run

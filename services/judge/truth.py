@@ -7,6 +7,7 @@ import re
 from libs.core.catalogue import CATALOGUE
 from libs.core.errors import Reason, StorexError
 from libs.core.names import parse_name
+from libs.redaction.prose import scrub
 from storex.judge.v1.scenario_pb2 import Scenario
 
 HEALTHY_FAMILY = "healthy"
@@ -15,7 +16,10 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}", re.ASCII)
 
 
 def checked(scenario: Scenario) -> Scenario:
-    """The scenario with its family filled in. Raises StorexError REQUEST_INVALID or NAME_INVALID."""
+    """The scenario as it is kept: with its family filled in and its questions scrubbed.
+
+    Raises StorexError REQUEST_INVALID or NAME_INVALID.
+    """
     if _ID.fullmatch(scenario.scenario_id) is None:
         raise _invalid("scenario_id", "letters, digits, '.', '_', '@' and '-', at most 100, a letter or digit first")
     if parse_name(scenario.world, snapshots=True).snapshot is None:
@@ -25,7 +29,9 @@ def checked(scenario: Scenario) -> Scenario:
     _check_truth(scenario)
     kept = Scenario()
     kept.CopyFrom(scenario)
-    kept.family = scenario.family or _family(scenario)
+    kept.family = scrub(scenario.family) or _family(scenario)
+    del kept.questions[:]
+    kept.questions.extend(map(scrub, scenario.questions))  # people type both
     return kept
 
 

@@ -35,7 +35,7 @@ def garden(planted_garden: Garden) -> Iterator[Garden]:
     yield planted_garden
     for place, content in planted_garden.kept().items():
         assert not seen(content, CUSTOMER), place
-        # The region's own records stay in the region; sessions belong to people, and are judged by their own test.
-        if not place.startswith((AT_HOME, "agent/sessions")):
+        # The region's own records stay in the region; sessions and runs belong to people, and have tests of their own.
+        if not place.startswith((AT_HOME, "agent/sessions", "judge/judge.db")):
             assert not seen(content, PRINCIPAL), place
             assert not seen(content, SCHEMA), place

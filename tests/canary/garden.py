@@ -34,6 +34,8 @@ INSTANCE = f"regions/{REGION}/instances/shop-1"
 AT_HOME = f"shards/{REGION}/"
 """Where the region keeps its own records, below the state directory."""
 REFUSED = customer("refusal")
+GRADER = "grader"
+"""The model that grades reports."""
 
 
 _SQLITE = b"SQLite format 3\0"
@@ -117,27 +119,25 @@ def growing(binary: EngineBinary, folder: Path) -> Iterator[Garden]:
         undo.callback(live.stop)
         undo.callback(engine.kill)  # before the clients: it ends what they wait for
         live.start()
-        config = _configure(folder, engine.port, undo.enter_context(_failing_databases()))
         model = undo.enter_context(_model())
+        config = _configure(folder, engine.port, undo.enter_context(_failing_databases()), model)
         undo.callback(run, ["down", "-f", str(config)])
-        _start_mesh(config, model)
+        _start_mesh(config)
         state_dir = folder / "state"
         mesh = json.loads((state_dir / "mesh.json").read_text())
         yield Garden(engine, config, state_dir, mesh, model)
 
 
-def _start_mesh(config: Path, model: ScriptedEndpoint) -> None:
+def _start_mesh(config: Path) -> None:
     environment = os.environ | {
-        "OPENAI_BASE_URL": model.base_url,
-        "OPENAI_API_KEY": customer("apikey"),
-        "STOREX_MODEL": "scripted",
+        "MODEL_API_KEY": customer("apikey"),
     }
     started = [sys.executable, "-m", "libs.cli", "up", "--detach", "-f", str(config)]
     done = subprocess.run(started, check=False, timeout=90, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def _configure(folder: Path, port: int, failing: dict[str, int]) -> Path:
+def _configure(folder: Path, port: int, failing: dict[str, int], model: ScriptedEndpoint) -> Path:
     def instance(name: str, port: int, user: str, password: str) -> dict[str, object]:
         secret = folder / f"{name}.password"
         secret.touch(mode=0o600)
@@ -153,8 +153,19 @@ def _configure(folder: Path, port: int, failing: dict[str, int]) -> Path:
     users = {name: {"teams": list(role.teams), "roles": list(role.roles)} for name, role in ROLES.items()}
     region = {"domain": DOMAIN, "cloud": "aws", "environment": "prod", "instances": instances}
     config = folder / "storex.yaml"
-    config.write_text(yaml.safe_dump({"state_dir": "state", "users": users, "regions": {REGION: region}}))
+    document = {"state_dir": "state", "users": users, "regions": {REGION: region}, **_models(model)}
+    config.write_text(yaml.safe_dump(document))
     return config
+
+
+def _models(model: ScriptedEndpoint) -> dict[str, object]:
+    """One endpoint under two names: a model that investigates, and one that grades what it wrote."""
+    endpoints = {
+        name: {"base_url": model.base_url, "model": name, "api_key_env": "MODEL_API_KEY"}
+        for name in ("scripted", GRADER)
+    }
+    models = {"endpoints": endpoints, "domains": {DOMAIN: ["scripted", GRADER]}}
+    return {"models": models, "judge": {"models": [GRADER]}}
 
 
 @contextmanager

@@ -51,3 +51,11 @@ def test_a_world_is_a_name() -> None:
     with pytest.raises(StorexError) as raised:
         checked(scenario(world="/etc/passwd"))
     assert raised.value.reason is Reason.NAME_INVALID
+
+
+def test_what_people_type_is_scrubbed_before_it_is_kept() -> None:
+    kept = checked(
+        scenario(questions=["why is 'Ada Lovelace' slow?", "mail ada@example.com"], family="ada@example.com")
+    )
+    assert "Ada" not in "".join(kept.questions)
+    assert "example.com" not in f"{kept.questions} {kept.family}"
