@@ -122,4 +122,5 @@ def _usual_peak(pieces: Sequence[Piece]) -> float:
 
 def _mean(pieces: Sequence[Piece]) -> float:
     seconds = [piece.end - piece.start for piece in pieces]
-    return sum(map(mul, (piece.per_second for piece in pieces), seconds)) / sum(seconds)
+    count: float = sum(map(mul, (piece.per_second for piece in pieces), seconds))
+    return count / sum(seconds)
