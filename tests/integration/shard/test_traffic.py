@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
+from libs.lab.accounts import create_account
 from libs.lab.engines import RunningEngine
 from libs.lab.run import run
 from services.shard.collectors.connections import get_connections
@@ -19,12 +20,14 @@ from services.shard.collectors.traffic import get_traffic
 from services.shard.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import activity_pb2, diagnostics_pb2, finding_pb2, traffic_pb2
-from tests.integration.shard.conftest import StartInstance
+from tests.integration.shard.conftest import PASSWORD, StartInstance
 from tests.integration.shard.test_health import unmet
 
 pytestmark = pytest.mark.engine
 
 READ, WRITE = "SELECT total FROM carts WHERE id = %s", "UPDATE carts SET total = total + 1 WHERE id = %s"
+USER = "trader"
+"""May come from anywhere; MySQL's administrator may not."""
 BEFORE, FOUND_WITHIN = 12.0, 25.0
 """Seconds that are watched before, and until a finding; on a busy machine two clients' threads are slow to start."""
 
@@ -38,7 +41,9 @@ def clients(
 
     def work() -> None:
         with (
-            engine.connect(database="shop", program_name=program, bind_address=host, autocommit=True) as session,
+            engine.connect(
+                user=USER, password=PASSWORD, database="shop", program_name=program, bind_address=host
+            ) as session,
             session.cursor() as cursor,
         ):
             due = time.monotonic()
@@ -78,9 +83,14 @@ def parts(finding: finding_pb2.Finding) -> dict[str, str]:
 @asynccontextmanager
 async def usual(engine: RunningEngine, view: InstanceView) -> AsyncIterator[InstanceView]:
     """What is there before: two programs at work."""
-    with clients(engine, "basket", READ, 15.0), clients(engine, "ledger", WRITE, 10.0):
-        await asyncio.sleep(BEFORE)
-        yield view
+    with engine.connect() as administrator:
+        create_account(administrator, USER, PASSWORD, ("SELECT, INSERT, UPDATE ON shop.*",))
+    try:
+        with clients(engine, "basket", READ, 15.0), clients(engine, "ledger", WRITE, 10.0):
+            await asyncio.sleep(BEFORE)
+            yield view
+    finally:
+        engine.execute(f"DROP USER {USER}")
 
 
 @pytest.mark.slow
@@ -102,7 +112,7 @@ async def test_who_sends_many_times_as_much_is_named(
         with clients(engine, program, statement, 70.0, number=5, host=host):
             finding = await spike_of(view)
     named = parts(finding)
-    assert (named["user"], named["program"]) == (engine.user, program)
+    assert (named["user"], named["program"]) == (USER, program)
     if host != "127.0.0.1":
         assert named["host"] == host
     assert abs(finding.onset.ToSeconds() - began) < 8.0
@@ -160,7 +170,7 @@ async def test_without_performance_schema_the_account_is_named_with_less_confide
         with clients(unobserved_engine, "basket", READ, 70.0, number=5):
             finding = await spike_of(view)
             answer = await get_traffic(view, traffic_pb2.GetTrafficRequest())
-    assert parts(finding)["user"] == unobserved_engine.user
+    assert parts(finding)["user"] == USER
     assert finding.confidence <= 0.6
     assert "TRAFFIC_ESTIMATED" in {limit.code for limit in answer.observation.limits}
 
