@@ -12,6 +12,7 @@ from services.shard.sampler.history import DigestCounters, DigestKey
 from services.shard.view import text, whole
 
 _CALLS = DIGEST_COUNTERS.index("calls")
+_TIME = DIGEST_COUNTERS.index("total_picoseconds")
 _OTHERS = ""
 """The digest of the row that takes everything once the engine's table is full."""
 
@@ -62,12 +63,21 @@ def deltas(rows: Iterable[Row], before: Mapping[DigestKey, DigestCounters]) -> l
     return found
 
 
-def lost_calls(rows: Iterable[Row], before: Mapping[DigestKey, DigestCounters]) -> int:
-    """Calls in the window that the engine counted under no digest, because its table is full."""
-    return sum(
-        max(0, whole(row["calls"]) - before.get(_key(row), (0,))[_CALLS])
-        for row in rows
-        if text(row["digest"]) == _OTHERS
+@dataclass(frozen=True, slots=True)
+class LostWork:
+    """Calls that the engine counted under no digest, because its table is full, and the time that they took."""
+
+    calls: int
+    picoseconds: int
+
+
+def lost_work(rows: Iterable[Row], before: Mapping[DigestKey, DigestCounters]) -> LostWork:
+    """What was lost since `before`."""
+    nothing = (0,) * len(DIGEST_COUNTERS)
+    others = [(row, before.get(_key(row), nothing)) for row in rows if text(row["digest"]) == _OTHERS]
+    return LostWork(
+        sum(max(0, whole(row["calls"]) - then[_CALLS]) for row, then in others),
+        sum(max(0, whole(row["total_picoseconds"]) - then[_TIME]) for row, then in others),
     )
 
 

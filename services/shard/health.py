@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from libs.core.catalogue import CATALOGUE
 from libs.core.errors import Reason, StorexError
+from services.shard.blindness import honest
 from services.shard.collectors.registry import COLLECTORS
 from services.shard.detectors.readings import Detection, Detector, Readings
 from services.shard.detectors.registry import DETECTORS
@@ -126,7 +127,7 @@ def detect(detector: Detector, readings: Readings) -> Detection:
     failed = next((readings.failures[tool] for tool in detector.tools if tool in readings.failures), None)
     if failed is not None:
         return Detection(not_checked=True, reason=failed.public_message)
-    return detector.detect(readings)
+    return honest(detector, detector.detect(readings), readings)
 
 
 def health_of(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from libs.redaction.sql import normalise
 from storex.diagnostics.v1 import session_pb2
 
+_EXECUTED = re.compile(r"\s*EXECUTE\s+(?=(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|CALL)\b)", re.IGNORECASE)
+"""What MySQL puts before the text of a statement that was prepared; elsewhere a name follows."""
 CAPACITY = 20_000
 """Statements that are remembered for one instance."""
 
@@ -40,7 +43,7 @@ class StatementTexts:
         """The statement of an engine's digest; its text is normalised once more, for it comes from outside."""
         known = self._by_digest.get(digest)
         if known is None:
-            normalised = normalise(digest_text)
+            normalised = normalise(_EXECUTED.sub("", digest_text))
             known = KnownStatement(digest, normalised.text, normalised.tables)
             if len(self._by_digest) >= CAPACITY:
                 self._by_digest.clear()

@@ -7,11 +7,19 @@ from services.shard.mysql.innodb_monitor import DeadlockParty, LastDeadlock, par
 from services.shard.mysql.statements import Statement
 from services.shard.statement_texts import StatementTexts
 from services.shard.view import InstanceView, text, timestamp, whole
+from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2
 
 DEADLOCKS = "Innodb_deadlocks"
 DEADLOCK_WINDOW = 60.0
 """The span that deadlocks are counted over, in seconds, where that much has been sampled."""
+
+_UNCOUNTED = entity_pb2.Limit(
+    source="innodb_counters",
+    code="DEADLOCKS_UNCOUNTED",
+    message="There was a deadlock, but InnoDB does not count them: whether they go on is not known.",
+    remedy="SET GLOBAL innodb_monitor_enable = 'lock_deadlocks'.",
+)
 
 
 async def get_innodb_status(
@@ -23,8 +31,10 @@ async def get_innodb_status(
     printed = "".join(text(row["status"]) for row in results.rows(Statement.INNODB_STATUS)[:1])
     monitor = parse_monitor(printed)
     status = status_of(results)
+    # Where nobody ever deadlocked nothing is missed by not counting.
+    uncounted = [_UNCOUNTED] if DEADLOCKS not in status and monitor.deadlock is not None else []
     response = diagnostics_pb2.GetInnodbStatusResponse(
-        observation=view.observation(began, results),
+        observation=view.observation(began, results, *uncounted),
         row_lock_waits=whole(status.get("Innodb_row_lock_waits")),
         active_transactions=monitor.active_transactions,
     )

@@ -14,6 +14,7 @@ from services.shard.mysql.statements import Statement
 from services.shard.sessions import SESSION_STATEMENTS, read_sessions
 from services.shard.transactions import read_transactions
 from services.shard.view import InstanceView, real, text, whole
+from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, session_pb2
 
 ROW = diagnostics_pb2.LOCK_KIND_ROW
@@ -63,12 +64,20 @@ async def get_lock_waits(
     waiters = [_waiter(chain, sessions, waits) for chain in forest.chains.values()]
     waiters += _unexplained(results, sessions, transactions, waits, forest)
     response = diagnostics_pb2.GetLockWaitsResponse(
-        observation=view.observation(began, results),
+        observation=view.observation(began, results, *_unseen(results)),
         holders=_holders(forest, waiters, sessions, transactions),
         waiters=sorted(waiters, key=lambda waiter: (-waiter.wait_seconds, waiter.session.connection_id)),
     )
     _add_rates(response, view)
     return response
+
+
+def _unseen(results: ResultSets) -> list[entity_pb2.Limit]:
+    gap = results.gap(Statement.ROW_LOCK_WAITS, Statement.TRANSACTIONS)
+    if gap is None:
+        return []
+    message = "Which sessions wait for which row locks, and who holds them, cannot be seen."
+    return [entity_pb2.Limit(source="row_locks", code="ROW_LOCKS_UNSEEN", message=message, remedy=gap.remedy)]
 
 
 def _add_rates(response: diagnostics_pb2.GetLockWaitsResponse, view: InstanceView) -> None:

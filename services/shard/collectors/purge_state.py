@@ -27,10 +27,11 @@ async def get_purge_state(
     )
     grown = growth(view, results, WINDOW)
     printed = "".join(text(row["status"]) for row in results.rows(Statement.INNODB_STATUS)[:1])
+    monitor = parse_monitor(printed).numbers
     response = innodb_pb2.GetPurgeStateResponse(
         observation=view.observation(began, results),
-        history_list_length=int(grown.now.get(_LENGTH, 0.0)),
-        read_views=int(parse_monitor(printed).numbers.get("read_views", 0)),
+        history_list_length=int(grown.now.get(_LENGTH, monitor.get("history_list_length", 0))),
+        read_views=int(monitor.get("read_views", 0)),
         changes_per_second=round(grown.rows_changed() / grown.seconds, 3) if grown.seconds else 0.0,
         window_seconds=grown.seconds,
     )

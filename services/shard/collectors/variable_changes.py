@@ -10,6 +10,7 @@ from libs.core.errors import StorexError
 from libs.core.paging import page_of
 from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
 from services.shard.mysql.connection import Row
+from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import KEPT_SECONDS, Statement
 from services.shard.sampler.differences import VARIABLE
 from services.shard.sampler.history import History, StatusSample
@@ -17,6 +18,7 @@ from services.shard.stores.records import Change
 from services.shard.variable_symptoms import SYMPTOMS, Symptom
 from services.shard.variable_values import is_public
 from services.shard.view import InstanceView, real, text, timestamp, whole
+from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import settings_pb2
 
 WINDOW = 15.0
@@ -67,16 +69,26 @@ async def list_variable_changes(
     newest_first = sorted(found, key=lambda name: (-(found[name].at or 0.0), name))
     page, token = page_of(newest_first, request.page_size, request.page_token, default=100, largest=1000)
     return settings_pb2.ListVariableChangesResponse(
-        observation=view.observation(began, results),
+        observation=view.observation(began, results, *_unseen(results)),
         changes=[_change(view, name, found[name], grown) for name in page],
         next_page_token=token,
         window_seconds=grown.seconds,
     )
 
 
+def _unseen(results: ResultSets) -> list[entity_pb2.Limit]:
+    gap = results.gap(Statement.SETTINGS)
+    if gap is None:
+        return []
+    message = "Which variables were set before Storex looked for the first time cannot be seen."
+    return [entity_pb2.Limit(source="settings", code="SETTINGS_UNSEEN", message=message, remedy=gap.remedy)]
+
+
 def _shown(row: Row, now: float, history: History) -> _Found | None:
     """The variable as the engine tells it; None where only Storex's own session has set it, for itself."""
-    name, value, default = text(row["variable_name"]), text(row["value"]), text(row["default_value"])
+    name, value = text(row["variable_name"]), text(row["value"])
+    symptom = SYMPTOMS.get(name)
+    default = text(row["default_value"]) or (symptom.limits_nothing if symptom is not None else "")
     ago = row["set_seconds_ago"]
     at = None if ago is None else now - max(0.0, real(ago))
     since, seen = at, history.see_setting(now, name, value)
@@ -96,9 +108,11 @@ def _shown(row: Row, now: float, history: History) -> _Found | None:
 
 
 def _is_far_too_tight(name: str, value: str) -> bool:
-    """Whether nobody would start a server with that value."""
+    """Whether nobody would start a server with that value, or only who means to set a limit where there is none."""
     symptom = SYMPTOMS.get(name)
-    return symptom is not None and 0.0 < real(value) <= FAR_TOO_TIGHT * symptom.usual
+    if symptom is None or not real(value):
+        return False
+    return bool(symptom.limits_nothing) or real(value) <= FAR_TOO_TIGHT * symptom.usual
 
 
 async def _recorded(view: InstanceView, now: float) -> tuple[list[Change], Mapping[str, str]]:

@@ -29,6 +29,7 @@ class Feature(Enum):
     PROCESS_PRIVILEGE = "process_privilege"
     PERFORMANCE_SCHEMA = "performance_schema"
     PERFORMANCE_SCHEMA_PRIVILEGE = "performance_schema_privilege"
+    INSTRUMENTATION = "instrumentation"
     STATEMENT_DIGESTS = "statement_digests"
     SESSION_STATEMENTS = "session_statements"
     METADATA_LOCKS = "metadata_locks"
@@ -54,6 +55,13 @@ GAPS: dict[Feature, Gap] = {
         "PRIVILEGE_MISSING",
         "No statement digests, client programs, last statements or metadata locks; statements are sampled instead.",
         "GRANT SELECT ON performance_schema.* to Storex's database account.",
+    ),
+    Feature.INSTRUMENTATION: Gap(
+        "performance_schema",
+        "INSTRUMENTATION_OFF",
+        "The performance schema is on, but told to watch nothing, or nothing by session: digests stand still.",
+        "UPDATE performance_schema.setup_consumers SET ENABLED='YES'"
+        " WHERE NAME IN ('global_instrumentation', 'thread_instrumentation').",
     ),
     Feature.STATEMENT_DIGESTS: Gap(
         "statement_digests",
@@ -88,10 +96,14 @@ GAPS: dict[Feature, Gap] = {
 }
 """The gap that the absence of each feature leaves."""
 
-DEPENDS_ON: dict[Feature, tuple[Feature, ...]] = dict.fromkeys(
-    (Feature.STATEMENT_DIGESTS, Feature.SESSION_STATEMENTS, Feature.METADATA_LOCKS),
-    (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE),
-)
+_READABLE = (Feature.PERFORMANCE_SCHEMA, Feature.PERFORMANCE_SCHEMA_PRIVILEGE)
+DEPENDS_ON: dict[Feature, tuple[Feature, ...]] = {
+    Feature.INSTRUMENTATION: _READABLE,
+    **dict.fromkeys(
+        (Feature.STATEMENT_DIGESTS, Feature.SESSION_STATEMENTS, Feature.METADATA_LOCKS),
+        (*_READABLE, Feature.INSTRUMENTATION),
+    ),
+}
 """Features that another one needs first: where those are missing, they alone are worth telling."""
 
 

@@ -99,6 +99,7 @@ _OF_DETECTORS = frozenset(
         "Connection_errors_tcpwrap",
         "Com_insert_select",
         "Com_replace",
+        "Com_stmt_execute",
         "Com_replace_select",
         "Com_update_multi",
         "Handler_commit",

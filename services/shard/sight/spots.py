@@ -65,16 +65,9 @@ def _found(results: ResultSets) -> Iterator[tuple[Place, str]]:
 
 
 def _of_instrumentation(results: ResultSets) -> Iterator[tuple[Place, str]]:
-    if not results.has(Statement.INSTRUMENTATION):
+    if not _instrumentation(results):
         return
     rows = {(text(row["kind"]), text(row["name"])): whole(row["enabled"]) for row in _instrumentation(results)}
-    if not rows.get(("consumer", "global_instrumentation"), 1) or not rows.get(
-        ("consumer", "thread_instrumentation"), 1
-    ):
-        yield (
-            costs.INSTRUMENTATION,
-            "The performance schema is on, but told to watch nothing, or nothing by session: digests stand still.",
-        )
     if not rows.get(("instrument", "statement/sql/%"), 1):
         yield costs.STATEMENT_INSTRUMENTS, "Some kinds of statements are not counted."
     if not rows.get(("actors", "%")):

@@ -207,10 +207,17 @@ async def test_statements_on_system_schemas_are_left_out() -> None:
 
 
 async def test_calls_under_no_digest_are_told() -> None:
-    full = digest("", 50, digest=None, schema_name=None, digest_text=None)
+    full = digest("", 9, digest=None, schema_name=None, digest_text=None)
     answer = await top_queries(RecordedSource({Statement.DIGESTS: [full]}), history_before(10.0))
     assert [limit.code for limit in answer.observation.limits] == ["DIGEST_TABLE_FULL"]
     assert not answer.queries
+
+
+@pytest.mark.parametrize(("calls", "picoseconds"), [(60, 0), (2, 10**12)], ids=["many calls", "much time"])
+async def test_calls_under_no_digest_that_may_hide_something_are_told(calls: int, picoseconds: int) -> None:
+    full = digest("", calls, digest=None, schema_name=None, digest_text=None, total_picoseconds=picoseconds)
+    answer = await top_queries(RecordedSource({Statement.DIGESTS: [full]}), history_before(10.0))
+    assert [limit.code for limit in answer.observation.limits] == ["DIGEST_TABLE_FULL", "STATEMENTS_UNSEEN"]
 
 
 async def test_without_digests_statements_are_estimated_from_samples() -> None:

@@ -82,12 +82,12 @@ OWN_ID = "t.processlist_id"
 """A thread's connection id, by the engine's own account of it."""
 
 
-def metadata_locks(connection_id: str) -> str:
-    """`Statement.METADATA_LOCKS`, where a thread `t` has that connection id."""
+def metadata_locks(connection_id: str, lock_type: str = "l.lock_type") -> str:
+    """`Statement.METADATA_LOCKS`, where a thread `t` has that connection id, and its lock `l` that type."""
     return (
         "SELECT object_type, schema_name, object_name, lock_type, lock_status, connection_id FROM ("  # noqa: S608
         "SELECT l.object_type AS object_type, l.object_schema AS schema_name, l.object_name AS object_name,"
-        f" l.lock_type AS lock_type, l.lock_status AS lock_status, {connection_id} AS connection_id"
+        f" {lock_type} AS lock_type, l.lock_status AS lock_status, {connection_id} AS connection_id"
         " FROM (SELECT DISTINCT object_type, object_schema, object_name FROM performance_schema.metadata_locks"
         " WHERE lock_status = 'PENDING') p"
         " JOIN performance_schema.metadata_locks l ON l.object_type = p.object_type"
@@ -280,6 +280,10 @@ COMMON_PROBES: dict[Feature, Sql] = {
     Feature.PERFORMANCE_SCHEMA: "SELECT 1 FROM DUAL WHERE @@global.performance_schema = 1",
     Feature.PERFORMANCE_SCHEMA_PRIVILEGE: (
         "SELECT 1 FROM (SELECT COUNT(*) FROM performance_schema.threads WHERE 1 = 0) t"
+    ),
+    Feature.INSTRUMENTATION: (
+        "SELECT 1 FROM (SELECT COUNT(*) AS watching FROM performance_schema.setup_consumers"
+        " WHERE name IN ('global_instrumentation', 'thread_instrumentation') AND enabled = 'YES') c WHERE watching = 2"
     ),
     Feature.STATEMENT_DIGESTS: (
         "SELECT 1 FROM performance_schema.setup_consumers WHERE name = 'statements_digest' AND enabled = 'YES'"

@@ -20,6 +20,15 @@ _APPLIER_ID = (
     " FROM information_schema.processlist WHERE command = 'Slave_SQL'), NULL))"
 )
 
+# LOCK TABLES … READ is told like any reader's lock, though it keeps writers out: a session that does nothing, and still
+# has the table locked outside of its engine, has locked it so.
+_LOCK_TYPE = (
+    "IF(l.lock_type = 'SHARED_READ' AND t.processlist_command = 'Sleep' AND EXISTS (SELECT 1"
+    " FROM performance_schema.table_handles h WHERE h.owner_thread_id = l.owner_thread_id"
+    " AND h.object_schema = l.object_schema AND h.object_name = l.object_name"
+    " AND h.external_lock = 'READ EXTERNAL'), 'SHARED_READ_ONLY', l.lock_type)"
+)
+
 MARIADB = Dialect(
     engine="MariaDB",
     session_settings=COMMON_SESSION_SETTINGS,
@@ -66,7 +75,7 @@ MARIADB = Dialect(
             "SELECT '' AS user, client AS host, denied_connections AS failed, NULL AS seconds_ago"
             " FROM information_schema.client_statistics WHERE denied_connections > 0"
         ),
-        Statement.METADATA_LOCKS: metadata_locks(_APPLIER_ID),
+        Statement.METADATA_LOCKS: metadata_locks(_APPLIER_ID, _LOCK_TYPE),
         Statement.APPLIER_LOCKS: applier_locks(_APPLIER_ID),
         Statement.APPLIERS: (
             "SELECT id AS connection_id, state AS state, time_ms / 1000 AS seconds FROM information_schema.processlist"

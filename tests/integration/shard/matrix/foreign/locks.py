@@ -122,6 +122,23 @@ def flushed_with_read_lock(clinic: Clinic) -> Truth:
     return clinic.held_by("lock.metadata", number, "exporter", "beds", user=user)
 
 
+def locked_for_reading(clinic: Clinic) -> Truth:
+    """A session said LOCK TABLES … READ of two tables and fell asleep: all may read, nobody may write."""
+    number = execute(clinic.open("stocktaking", autocommit=True), "LOCK TABLES beds READ, ledger READ")
+    clinic.run("nurse-app", 4, 12.0, _MOVE, among(BEDS))
+    clinic.wait_for_state("Waiting for table metadata lock")
+    return clinic.held_by("lock.metadata", number, "stocktaking", "beds")
+
+
+def flushed_for_export(clinic: Clinic) -> Truth:
+    """A copy of one table's file was begun, and never ended."""
+    connection = clinic.open("exporter", as_administrator=True, autocommit=True)
+    number = execute(connection, "FLUSH TABLES ledger FOR EXPORT")
+    clinic.run("bookkeeping", 4, 12.0, "UPDATE ledger SET balance = balance + 1 WHERE account = %s", among(200))
+    clinic.wait_for_state("Waiting for table metadata lock")
+    return clinic.held_by("lock.metadata", number, "exporter", "ledger", user=clinic.administrator.user)
+
+
 def forgotten_before_a_truncate(clinic: Clinic) -> Truth:
     """A transaction that wrote one row keeps a TRUNCATE waiting."""
     number = execute(clinic.open("audit"), "UPDATE ledger SET balance = 1 WHERE account = 300")
@@ -212,6 +229,8 @@ FAULTS = {
     "row_blocker.prepared": Fault("A prepared XA transaction was left behind, without a session", prepared_and_left),
     "metadata.long_read": Fault("A long SELECT is in the way of a schema change", long_read_before_a_change),
     "metadata.lock_tables": Fault("LOCK TABLES … WRITE, and then nothing", locked_tables),
+    "metadata.lock_tables_read": Fault("LOCK TABLES … READ, and then nothing", locked_for_reading),
+    "metadata.for_export": Fault("FLUSH TABLES … FOR EXPORT that was never ended", flushed_for_export),
     "metadata.flush_table": Fault("FLUSH TABLES … WITH READ LOCK of one table", flushed_with_read_lock),
     "metadata.truncate": Fault("An open transaction is in the way of a TRUNCATE", forgotten_before_a_truncate),
     "global_read.backup_stages": Fault("A backup that stopped at BLOCK_COMMIT", backup_stages, "MariaDB"),

@@ -314,7 +314,7 @@ FAULTS = {
     ),
     "read_only.super": Fault("super_read_only", super_read_only, "MySQL"),
     "read_only.inserts": Fault("Inserts on a read-only server", read_only_inserts),
-    "change.statement_limit": Fault("A limit on the time of statements", statements_cut_off, seen_late=False),
+    "change.statement_limit": Fault("A limit on the time of statements", statements_cut_off),
     "change.packet": Fault("max_allowed_packet below what clients send", packets_too_large),
 }
 """By name: the cause's id without its family, and the way."""
