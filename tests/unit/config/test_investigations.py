@@ -32,6 +32,14 @@ def test_the_example_of_the_reference_is_read(tmp_path: Path) -> None:
     assert config.agent.tools["stream_health"].seconds == 30.0
 
 
+def test_the_example_for_a_small_model_is_read(tmp_path: Path) -> None:
+    example = _REFERENCE.read_text(encoding="utf-8").split("```yaml\n")[2].split("```")[0]
+    config = load_config(_written(tmp_path, example))
+    (endpoint,) = config.models.allowed(["eu"])
+    assert (endpoint.context_tokens, endpoint.max_output_tokens) == (8192, 400)
+    assert config.agent.specialists["lead"].tools[0] == "get_health"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "problem"),
     [
