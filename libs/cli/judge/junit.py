@@ -25,6 +25,8 @@ def comparison_junit(comparison: Comparison) -> bytes:
             _case(suite, family, one.scorer, _failure(one, comparison))
     if comparison.agreements:
         _agreements(root, comparison)
+    for count in ("tests", "failures"):
+        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
     document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return document
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from services.judge.comparison.agreement import NO_GRADINGS, Trust
 from services.judge.comparison.noise import Pair, difference
@@ -109,7 +109,7 @@ def _varies(measures: Sequence[Measure], before: Values, after: Values) -> bool:
 def _worse(
     sides: Sides, measures: Sequence[Measure], families: Mapping[str, str], before: Values, after: Values
 ) -> list[WorseScenario]:
-    """The scenarios in which a gating score fell, with both transcripts of the first repeat."""
+    """The scenarios in which a gating score fell, with the baseline's best repeat and the candidate's worst one."""
     worse = []
     for scenario, family in sorted(families.items()):
         fallen = [one.name for one in measures if one.gates and _fell(scenario, one, before, after)]
@@ -119,8 +119,8 @@ def _worse(
                     scenario_id=scenario,
                     family=family,
                     reasons=_reasons(sides.candidate, scenario, fallen),
-                    baseline_transcript=_transcript(sides.baseline, scenario),
-                    candidate_transcript=_transcript(sides.candidate, scenario),
+                    baseline_transcript=_transcript(sides.baseline, scenario, fallen, max),
+                    candidate_transcript=_transcript(sides.candidate, scenario, fallen, min),
                 )
             )
     return worse
@@ -142,5 +142,12 @@ def _reasons(run: Run, scenario: str, fallen: Sequence[str]) -> list[str]:
     return list(told) or [f"{name} fell" for name in fallen]
 
 
-def _transcript(run: Run, scenario: str) -> list[str]:
-    return next((list(outcome.transcript) for outcome in run.outcomes if outcome.scenario_id == scenario), [])
+def _transcript(run: Run, scenario: str, fallen: Sequence[str], pick: Callable[..., Outcome]) -> list[str]:
+    """Of the repeat that `pick` chooses by the scores that fell, all of them shares; the first one among equals."""
+
+    def worth(outcome: Outcome) -> float:
+        scores = (*outcome.scores, *judged_scores(outcome.grading))
+        return sum(score.value for score in scores if score.scorer in fallen)
+
+    scored = [one for one in run.outcomes if one.scenario_id == scenario and one.status == OUTCOME_STATUS_SCORED]
+    return list(pick(scored, key=worth).transcript) if scored else []

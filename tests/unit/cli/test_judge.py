@@ -103,6 +103,7 @@ def test_build_servers_get_a_failure_a_family_and_one_for_unsound_runs() -> None
     assert found == {"soundness": "1", "lock": "1", "query": "0"}
     (failure,) = root.findall("./testsuite[@name='lock']/testcase/failure")
     assert "blocker" in (failure.text or "")
+    assert (root.get("tests"), root.get("failures")) == ("3", "2")
     (sound,) = root.findall("./testsuite[@name='soundness']/testcase/failure")
     assert sound.get("message") == "The candidate's run is short."
 

@@ -39,6 +39,16 @@ def test_a_fall_within_the_noise_of_repeats_does_not_keep_a_candidate_out() -> N
     assert not compare(before, lost).passed
 
 
+def test_of_a_worse_scenario_the_best_and_the_worst_repeat_are_shown() -> None:
+    before = run("one", {("a", "locks"): [0, 1, 1, 1, 1, 1]})
+    after = run("two", {("a", "locks"): [1, 0, 0, 0, 0, 0]})
+    for made in (before, after):
+        for outcome in made.outcomes:
+            outcome.transcript[0] = f"repeat {outcome.repeat}"
+    [worse] = compare(before, after).worse
+    assert (list(worse.baseline_transcript), list(worse.candidate_transcript)) == (["repeat 1"], ["repeat 1"])
+
+
 def test_answers_that_differ_need_repeats() -> None:
     found = compare(run("one", {("a", "locks"): [1, 0]}), run("two", {("a", "locks"): [1, 1]}))
     assert not found.passed
