@@ -121,6 +121,12 @@ class Inquiry:
         """The newest report of the session, if there is one."""
         return next((turn.report for turn in reversed(self.earlier) if turn.report is not None), None)
 
+    @property
+    def last_diagnosis(self) -> report_pb2.Report | None:
+        """The newest report of the session that says how things are, if there is one."""
+        reports = (turn.report for turn in reversed(self.earlier) if turn.report is not None)
+        return next((report for report in reports if report.verdict != report_pb2.VERDICT_UNSPECIFIED), None)
+
 
 class ReasonerFailedError(Exception):
     """A reasoner cannot go on. `code` and `problem` (PUBLIC) say why; the loop falls back to `builtin`."""

@@ -9,6 +9,7 @@ from services.agent.records import UNREACHED
 from services.agent.report.causes.wording import count, seconds
 from services.agent.report.draft import Aspect, Draft, Topic
 from services.agent.report.facts.fact import utc
+from services.agent.report.sizing import how_it_goes_on, hurts, shown_by
 from services.agent.timestamps import epoch_seconds
 from storex.agent.v1 import report_pb2
 from storex.common.v1 import entity_pb2
@@ -18,10 +19,14 @@ _TYPES = {
     Aspect.WHAT: ("schema", "table", "index", "statement_digest"),
 }
 
-_YES_OR_NO = (Aspect.STILL, Aspect.WELL)
+_YES_OR_NO = (Aspect.STILL, Aspect.WELL, Aspect.TREND)
 _MOST_TOLD, _MOST_BESIDE = 10, 2
 """Sentences of one topic in an answer: of a question for it, and beside a diagnosis."""
 _MAX_UNREACHED = 3
+_AGAINST_RESTART = (
+    "Not as the first thing: a restart or a fail-over ends every session, rolls back all that is open, and begins with"
+    " a cold buffer pool."
+)
 _LONG_ROLL_BACK = 10_000
 """Changed rows above which the roll-back itself keeps others waiting, so that a commit is asked for first."""
 _DATABASE = re.compile(r"\b[Tt]h(?:e|is) database\b")
@@ -46,6 +51,8 @@ def _said(report: report_pb2.Report, draft: Draft, told: bool) -> Iterator[str]:
             return
     elif draft.on_session:
         yield "What was found before is not there any more."
+    elif Aspect.RESTART in aspects:
+        yield "No: nothing was found that a restart would help with, and it would end every session."
     elif Aspect.KILL in aspects:
         yield "No: no session was found that holds up others, so ending one would not help."
     yield from _asked_about(report, draft.asked_kinds)
@@ -66,6 +73,8 @@ def _of_topic(topic: Topic, facts: Sequence[tuple[Topic, str]], draft: Draft) ->
 
 def _yes_or_no(report: report_pb2.Report, draft: Draft) -> Iterator[str]:
     now = {(cause.kind, cause.name) for cause in report.root_causes}
+    if Aspect.TREND in draft.aspects:
+        yield how_it_goes_on(report, draft.earlier)
     if Aspect.STILL in draft.aspects and draft.before:
         lasting = [f"{kind} on {name}" for kind, name in draft.before if (kind, name) in now]
         gone = [f"{kind} on {name}" for kind, name in draft.before if (kind, name) not in now]
@@ -74,7 +83,7 @@ def _yes_or_no(report: report_pb2.Report, draft: Draft) -> Iterator[str]:
         if gone:
             seen = report.verdict != report_pb2.VERDICT_INCONCLUSIVE or bool(report.ruled_out)
             yield f"{'No longer found' if seen else 'It cannot be seen now'}: {', '.join(gone)}."
-    elif Aspect.WELL in draft.aspects or Aspect.STILL in draft.aspects:
+    elif {Aspect.WELL, Aspect.STILL} & set(draft.aspects):
         yield {
             report_pb2.VERDICT_HEALTHY: "All is well, as far as could be checked.",
             report_pb2.VERDICT_INCONCLUSIVE: "That cannot be said for sure.",
@@ -97,6 +106,12 @@ def _asked_about(report: report_pb2.Report, kinds: Sequence[str]) -> Iterator[st
 def _about(aspect: Aspect, report: report_pb2.Report, asked_about: str) -> str:
     if aspect is Aspect.KILL:
         return _about_ending(report, asked_about)
+    if aspect is Aspect.RESTART:
+        return " ".join((_AGAINST_RESTART, *_first_step(report)))
+    if aspect is Aspect.SURE:
+        return " ".join(shown_by(report))
+    if aspect is Aspect.IMPACT:
+        return " ".join(hurts(report))
     if aspect is Aspect.STEPS:
         return " ".join(f"{number}. {step.text}" for number, step in enumerate(report.next_steps, start=1))
     if aspect is Aspect.WHY:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from storex.agent.v1 import report_pb2
+
 
 @dataclass(frozen=True, slots=True)
 class EntityClaim:
@@ -39,6 +41,10 @@ class Aspect(Enum):
     WHEN = "since when"
     STEPS = "what to do"
     WHY = "how it came about"
+    TREND = "whether it gets worse"
+    SURE = "how sure that is, and by what"
+    IMPACT = "how much it hurts"
+    RESTART = "whether to restart or fail over"
     STILL = "whether it is still so"
     WELL = "whether all is well"
 
@@ -78,6 +84,8 @@ class Draft:
     """Catalogue ids that the question is about: where none of them is a cause, the answer says what the checks say."""
     before: tuple[tuple[str, str], ...] = ()
     """Kinds and instances of the causes that the session found before, where the question is whether they last."""
+    earlier: report_pb2.Report | None = None
+    """The session's report before, where the question is how things go on since then."""
     lead: str = ""
     """A sentence of the builtin's own that the answer begins with; PUBLIC."""
     notes: tuple[tuple[str, str], ...] = ()

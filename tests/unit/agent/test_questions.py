@@ -9,7 +9,11 @@ from libs.core.catalogue import CATALOGUE
 from libs.core.errors import Reason, StorexError
 from libs.llm import Endpoint
 from services.agent.config import AgentConfig, read_config
+from services.agent.inquiry import Inquiry
 from services.agent.reasoners.builtin.intent import connection_asked_about, intent_of
+from services.agent.reasoners.builtin.others import named_beside
+from services.agent.reasoners.builtin.spelling import corrected
+from services.agent.reasoners.builtin.tell import is_thanks
 from services.agent.report.draft import Aspect, Topic
 from services.agent.target import parse_target
 
@@ -75,6 +79,23 @@ def _aspects(question: str) -> set[Aspect]:
         ("is everything ok?", {Aspect.WELL}),
         ("how is orders doing?", {Aspect.WELL}),
         ("anything wrong?", {Aspect.WELL}),
+        ("is it getting worse?", {Aspect.TREND}),
+        ("worse?", {Aspect.TREND}),
+        ("is it over", {Aspect.STILL}),
+        ("is it fixed now", {Aspect.STILL}),
+        ("are you sure?", {Aspect.SURE}),
+        ("how do you know", {Aspect.SURE}),
+        ("show me the evidence", {Aspect.SURE}),
+        ("what else could it be", {Aspect.SURE}),
+        ("what is the impact", {Aspect.IMPACT}),
+        ("how bad is it", {Aspect.IMPACT}),
+        ("how many users are affected", {Aspect.IMPACT}),
+        ("can I restart it?", {Aspect.RESTART}),
+        ("should we fail over?", {Aspect.RESTART}),
+        ("is it safe to restart the server?", {Aspect.RESTART}),
+        ("and the table?", {Aspect.WHAT}),
+        ("what should I do first?", {Aspect.STEPS}),
+        ("whihc client", {Aspect.WHO}),
         ("why is payments slow?", set()),
         ("who owns it?", set()),
         ("and last night?", set()),
@@ -173,6 +194,18 @@ def test_every_family_can_be_asked_about() -> None:
         "latency went up since 08:00",
         "what is going on?",
         "the page said high load",
+        "db is on fire",
+        "help",
+        "slow",
+        "slwo!!",
+        "databse is brokn",
+        "deadlokcs",
+        "connectoins exhausted",
+        "warum ist die datenbank so langsam",
+        "datenbank h\u00e4ngt",
+        "pourquoi la base est lente",
+        "conexiones agotadas",
+        "' OR 1=1; DROP TABLE users; --",
     ],
 )
 def test_a_cry_for_help_is_understood(question: str) -> None:
@@ -185,6 +218,50 @@ def test_a_cry_for_help_is_understood(question: str) -> None:
 )
 def test_what_has_nothing_to_do_with_databases_is_not_understood(question: str) -> None:
     assert not intent_of(question).understood
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("why is it slwo", "why is it slow"),
+        ("replciation lag", "replication lag"),
+        ("conections", "connections"),
+        ("connecttions", "connections"),
+        ("look at the clock", "look at the clock"),
+        ("salary of bob", "salary of bob"),
+        ("orders_app on shop.orders", "orders_app on shop.orders"),
+        ("list slots", "list slots"),
+    ],
+)
+def test_slips_of_the_keyboard_are_read_as_they_were_meant(typed: str, meant: str) -> None:
+    assert corrected(typed) == meant
+
+
+@pytest.mark.parametrize("text", ["thanks", "thx!", "ok", "Great, thanks", "merci", "got it"])
+def test_thanks_are_no_question(text: str) -> None:
+    assert is_thanks(text)
+
+
+@pytest.mark.parametrize("text", ["is it ok?", "thanks, and who owns it?", "ok so which client", ""])
+def test_a_question_is_no_thanks(text: str) -> None:
+    assert not is_thanks(text)
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("why is orders-2 slow", ("orders-2",)),
+        ("is orders-1 or orders-2 the problem?", ("orders-2",)),
+        ("compare with regions/us-east-1/instances/orders-2", ("regions/us-east-1/instances/orders-2",)),
+        ("why is orders-1 slow in eu-west-1", ()),
+        ("why is it slow since 02-11?", ()),
+        ("is orders-1-replica behind?", ("orders-1-replica",)),
+    ],
+)
+def test_other_instances_are_seen_in_a_question(question: str, names: tuple[str, ...]) -> None:
+    target = parse_target("regions/eu-west-1/instances/orders-1")
+    found = named_beside(Inquiry("ses_1", target, question, 0.0, 600.0))
+    assert found == names
 
 
 def test_connection_ids_are_recognised() -> None:

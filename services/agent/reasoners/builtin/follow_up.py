@@ -37,7 +37,9 @@ class FollowUp:
         del inquiry
         return Draft(
             causes=causes_of(self._last),
-            aspects=tuple(aspect for aspect in self._intent.aspects if aspect not in (Aspect.STILL, Aspect.WELL)),
+            aspects=tuple(
+                aspect for aspect in self._intent.aspects if aspect not in (Aspect.STILL, Aspect.WELL, Aspect.TREND)
+            ),
             asked_about=self._intent.connection,
             topics=self._intent.topics,
             on_session=True,
@@ -45,7 +47,7 @@ class FollowUp:
         )
 
     def _again(self, inquiry: Inquiry) -> tuple[ToolRequest, ...]:
-        if Aspect.KILL not in self._intent.aspects or not self._is_old(inquiry):
+        if not {Aspect.KILL, Aspect.RESTART} & set(self._intent.aspects) or not self._is_old(inquiry):
             return ()
         causes = causes_of(self._last)
         names = dict.fromkeys(cause.name for cause in causes)

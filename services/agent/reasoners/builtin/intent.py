@@ -6,17 +6,31 @@ import re
 from dataclasses import dataclass
 
 from libs.core.catalogue import CATALOGUE
+from services.agent.reasoners.builtin.spelling import corrected
 from services.agent.report.draft import Aspect, Topic
 
 _WORDS = {
     Aspect.WHO: r"who(?! owns| own\b| (?:should|do|can) (?:i|we)| is on[- ]?call| is responsible)|"
     r"(?:which|what) (?:client|user|account|host|machine|program|app|application|service|connection|session|thread)",
-    Aspect.WHAT: r"(?:which|what) (?:tables?|index|indexes|quer(?:y|ies)|statements?|sql|schema|variable)",
+    Aspect.WHAT: r"(?:which|what) (?:tables?|index|indexes|quer(?:y|ies)|statements?|sql|schema|variable)|"
+    r"and (?:the|its) (?:table|index|quer(?:y|ies)|statement|sql|schema)",
     Aspect.WHEN: r"since when|when (?:did|was|has)|how long|what time",
     Aspect.KILL: r"kill|terminate|shoot|end (?:it|that|this|the (?:session|connection))|stop (?:it|that|the session)",
     Aspect.STEPS: r"what (?:should|can|do|must|now)(?: (?:i|we))?|how (?:do|can|should|would) (?:i|we)|next steps?|"
     r"mitigat\w*|remed\w*|fix(?: it| this)?|solve|resolve it|get rid of|workaround|help me",
-    Aspect.STILL: r"still|yet|any ?more|gone|recovered|over now|resolved\?|better now|back to normal",
+    Aspect.TREND: r"(?:getting|got|gets|becom\w+|any|going to get) (?:any |much )?(?:worse|better)|worse|"
+    r"worsen\w*|improving|improved|trending|escalating|recovering",
+    Aspect.SURE: r"(?:how|are you|is that) (?:sure|certain|confident)|how (?:do|can|did) you (?:know|tell)|"
+    r"prove\w*|proof|"
+    r"evidence|what did you (?:check|read|look at)|show me (?:the |your )?(?:data|numbers|figures)|"
+    r"why do you (?:think|say|believe)|what else (?:could|might|can) it be|could it be something else|really",
+    Aspect.IMPACT: r"impact|how (?:bad|severe|serious|many)|who(?: is|'s| are) (?:affected|hurt|waiting|blocked)|"
+    r"what(?: is|'s) (?:affected|broken|hurt)|blast radius|affected",
+    Aspect.RESTART: r"(?:should|can|could|may|shall|safe to|ok to|okay to|want to|better to|would it help to) "
+    r"(?:\w+ ){0,3}?(?:restart|reboot|bounce|fail ?over|switch ?over|promote)",
+    Aspect.STILL: r"(?:is|are|was) (?:it|this|that|they|things) (?:all )?(?:over|fixed|done|finished|solved|back up)|"
+    r"still|yet|any ?more|gone|recovered|over now|resolved\?|better now|"
+    r"back to normal",
     Aspect.WELL: r"(?:is|are|was|were)\b.{0,60}\b(?:healthy|ok|okay|fine|alright|all right|good|well|up and running)|"
     r"how (?:is|are|does)\b.{0,40}\b(?:doing|look(?:ing)?|health\w*)|any(?:thing)? (?:wrong|problems?|issues?)",
 }
@@ -45,10 +59,13 @@ _TOPICS = {
     r"what did (?:you|i|we) find",
 }
 _TOPIC_PATTERNS = {topic: re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) for topic, words in _TOPICS.items()}
-_LOCKS = r"lock\w*|block\w*|deadlock\w*|wait\w*|stuck|hang\w*|hung|pil\w+ up|queu\w+"
+_LOCKS = (
+    r"lock\w*|sperr\w*|blockier\w*|gesperrt|bloqu\w+|verrou\w*|"
+    r"block\w*|deadlock\w*|wait\w*|stuck|hang\w*|hung|pil\w+ up|queu\w+"
+)
 _KINDS = (
     (
-        r"replica\w*|replicat\w+|lag\w*|slave|standby|(?:falls?|falling|is|are|far|how|seconds) behind|stale",
+        r"replica\w*|replicat\w+|replik\w+|lag\w*|slave|standby|(?:falls?|falling|is|are|far|how|seconds) behind|stale",
         ("replication",),
     ),
     (
@@ -58,13 +75,17 @@ _KINDS = (
         ("config.read_only", "lock.global_read", "capacity"),
     ),
     (
-        r"disk|space|full|run(?:ning|s)? out|runs? dry|capacity|auto[- _]?increment\w*|counters?|"
+        r"disk|disque|disco|platte|festplatte|speicherplatz|"
+        r"space|full|run(?:ning|s)? out|runs? dry|capacity|auto[- _]?increment\w*|counters?|"
         r"ids? (?:left|exhaust\w*)|"
         r"tablespace|out of range|duplicate (?:key|entry)",
         ("capacity",),
     ),
     (r"log ?ins?|logging in|log in|auth\w*|passwords?|access denied|denied|credentials?", ("access",)),
-    (r"connection\w*|connect\w*|pools?|too many|max_connections|sockets?", ("connections",)),
+    (
+        r"connection\w*|connect\w*|connexion\w*|conexi\w+|verbindung\w*|pools?|too many|max_connections|sockets?",
+        ("connections",),
+    ),
     (_LOCKS, ("locks",)),
     (r"metadata|ddl|alter(?:s|ing)?|schema changes?|migrations?", ("lock.metadata", "maintenance.ddl")),
     (r"backups?|dumps?|flush tables", ("lock.global_read", "maintenance.backup")),
@@ -82,6 +103,10 @@ _TROUBLE = re.compile(
     r"health\w*|happen\w*|caus\w+|issues?|incidents?|alerts?|pag(?:e|ed|ing)|outage|degrad\w+|bad|sick|trouble|"
     r"investigat\w+|diagnos\w+|check|analy[sz]e|look (?:at|into)|going on|what'?s up|status|500s?|503s?|"
     r"unavailable|unresponsive|crash\w*|down|loaded|overload\w*|busy|cpu|load|io|performance|perform\w*|"
+    r"help|fire|burn\w*|dead|dying|emergency|urgent|red|p1|sev ?1|lento|lenta|lent|lente|lentes|langsam\w*|"
+    r"h\u00e4ng\w*|"
+    r"haeng\w*|brennt|kaputt|fehler\w*|warum|wieso|pourquoi|por ?qu[e\u00e9]|panne|ca[i\u00ed]d[ao]|datenbank\w*|"
+    r"base de (?:datos|donn[e\u00e9]es)|la base|agotad\w+|fallo|"
     r"can'?t|cannot|doesn'?t|not work\w*|stopped|stalls?|stalled|freez\w+|frozen|crawl\w*|sluggish|"
     r"database|databases|db|mysql|mariadb|server|instance|replica|primary|service|customers?|users|checkout|orders?)(?!\w)",
     re.IGNORECASE,
@@ -123,10 +148,15 @@ class Intent:
 
 def intent_of(question: str) -> Intent:
     """What the words of a question ask for."""
+    question = corrected(question)
     aspects = [aspect for aspect, pattern in _PATTERNS.items() if pattern.search(question)]
     if _WHY.fullmatch(question):
         aspects.append(Aspect.WHY)
-    topics = tuple(topic for topic, pattern in _TOPIC_PATTERNS.items() if pattern.search(question))
+    topics = tuple(
+        topic
+        for topic, pattern in _TOPIC_PATTERNS.items()
+        if pattern.search(question) and not (topic is Topic.CHANGES and Aspect.RESTART in aspects)
+    )
     asked = [kind for pattern, kinds in _KIND_PATTERNS if pattern.search(question) for kind in kinds]
     return Intent(
         aspects=tuple(aspects),

@@ -9,6 +9,7 @@ from services.agent.reasoners.builtin.delegation import delegated
 from services.agent.reasoners.builtin.findings import confirming_requests, root_causes
 from services.agent.reasoners.builtin.intent import Intent
 from services.agent.reasoners.builtin.lookup import requests_for
+from services.agent.reasoners.builtin.others import look_up, named_beside, readings, told
 from services.agent.reasoners.builtin.upstream import source_requests
 from services.agent.records import Records
 from services.agent.report.draft import Aspect, Draft
@@ -36,12 +37,13 @@ class Investigate:
         """Health; then evidence; then, if a cause could not be confirmed, both once more."""
         if not self._asked:
             plan = tuple(step.format(target=inquiry.target.text) for step in _PLAN)
-            return CallTools(self._once(_first_look(inquiry)), plan=plan)
+            return CallTools(self._once((*_first_look(inquiry), *look_up(named_beside(inquiry)))), plan=plan)
         records = _of_this_question(inquiry)
         causes = root_causes(records, _asked_about(inquiry, records))
         asked, plan = delegated(causes, self._specialists)
         confirming = confirming_requests(causes, records, refresh=False)
-        wanted = self._once((*confirming, *asked, *source_requests(records), *self._topical(inquiry, records)))
+        beside = (*source_requests(records), *readings(named_beside(inquiry), records))
+        wanted = self._once((*confirming, *asked, *beside, *self._topical(inquiry, records)))
         if wanted:
             raised = tuple(
                 Hypothesis(cause.kind, cause.confidence, f"found on {cause.name}", cause.name) for cause in causes
@@ -60,9 +62,9 @@ class Investigate:
 
     def conclude(self, inquiry: Inquiry) -> Draft:
         """What this question's records come to, as they are."""
-        records, last = _of_this_question(inquiry), inquiry.last_report
+        records, last = _of_this_question(inquiry), inquiry.last_diagnosis
         known = last.root_causes if last is not None and last.target == inquiry.target.text else ()
-        lasts = Aspect.STILL in self._intent.aspects
+        lasts = bool({Aspect.STILL, Aspect.TREND} & set(self._intent.aspects))
         return Draft(
             causes=tuple(root_causes(records, _asked_about(inquiry, records))),
             aspects=self._intent.aspects,
@@ -70,8 +72,12 @@ class Investigate:
             topics=self._intent.topics,
             asked_kinds=self._intent.kinds,
             before=tuple((cause.kind, cause.name) for cause in known) if lasts else (),
-            lead=self._lead,
+            earlier=last if known and lasts else None,
+            lead=" ".join(part for part in (self._lead, self._beside(inquiry, records)) if part),
         )
+
+    def _beside(self, inquiry: Inquiry, records: Records) -> str:
+        return told(named_beside(inquiry), records, inquiry.target.text)
 
     def _topical(self, inquiry: Inquiry, records: Records) -> tuple[ToolRequest, ...]:
         """What else the question asks to be told."""
@@ -93,7 +99,8 @@ def _of_this_question(inquiry: Inquiry) -> Records:
 def _asked_about(inquiry: Inquiry, records: Records) -> frozenset[str]:
     """The instances that the first look covers."""
     if inquiry.target.is_instance:
-        return frozenset([str(inquiry.target.name)])
+        beside = (str(request.arguments["name"]) for request in readings(named_beside(inquiry), records))
+        return frozenset([str(inquiry.target.name), *beside])
     return frozenset(record.name for record in records if record.tool == "stream_health")
 
 

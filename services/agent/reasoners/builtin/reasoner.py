@@ -9,8 +9,9 @@ from services.agent.inquiry import CallTools, Conclude, Inquiry
 from services.agent.reasoners.builtin.follow_up import FollowUp
 from services.agent.reasoners.builtin.intent import Intent, intent_of
 from services.agent.reasoners.builtin.investigate import Investigate
+from services.agent.reasoners.builtin.others import named_beside
 from services.agent.reasoners.builtin.past import InvestigatePast
-from services.agent.reasoners.builtin.tell import CAN_DO, Explain, Tell
+from services.agent.reasoners.builtin.tell import CAN_DO, WELCOME, Explain, Tell, is_thanks
 from services.agent.report.draft import Aspect, Draft
 from services.agent.specialists.registry import Specialist
 from services.agent.timestamps import epoch_seconds
@@ -18,8 +19,8 @@ from storex.agent.v1 import report_pb2
 
 LABEL = "builtin"
 _NOT_UNDERSTOOD = f"I did not understand the question, and looked at the health instead. {CAN_DO}"
-_ADVICE = {Aspect.KILL, Aspect.STEPS}
-_AFRESH = {Aspect.STILL, Aspect.WELL}
+_ADVICE = {Aspect.KILL, Aspect.STEPS, Aspect.RESTART}
+_AFRESH = {Aspect.STILL, Aspect.WELL, Aspect.TREND}
 
 
 class _Work(Protocol):
@@ -53,8 +54,12 @@ class Builtin:
 def work_for(inquiry: Inquiry, specialists: Mapping[str, Specialist]) -> _Work:
     """How the question is best answered, by its words and by what the session knows."""
     intent, last = intent_of(inquiry.question), _last_report(inquiry)
+    if is_thanks(inquiry.question):
+        return Explain(WELCOME)
     if intent.facts_only:
         return Tell(intent)
+    if named_beside(inquiry) and inquiry.at is None:
+        return Investigate(intent, "", specialists)
     if not intent.understood and inquiry.last_report is not None and not inquiry.says_when:
         return Explain()
     if last is not None and _about_what_is_known(intent):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from services.agent.inquiry import CallTools, Conclude, Inquiry
 from services.agent.reasoners.builtin.intent import Intent
 from services.agent.reasoners.builtin.lookup import names_request, needs_names, requests_for
@@ -10,6 +12,12 @@ from services.agent.report.draft import Draft
 CAN_DO = (
     "I look into MySQL and MariaDB databases: why one is slow, locked, full, refusing or behind, and what to do; what"
     " changed; what is normal; who owns it; which instances are affected; and how it was at a time in the past."
+)
+WELCOME = "You are welcome. Ask on, for example whether it is over."
+_THANKS = re.compile(
+    r"\W*(?:(?:thanks?|thx|ty|danke|merci|gracias|ok|okay|great|cool|got it|cheers|perfect|a lot|so much|very much|"
+    r"many|you|storex)\b\W*)+",
+    re.IGNORECASE,
 )
 _NOT_UNDERSTOOD = f"I did not understand what you ask. {CAN_DO}"
 
@@ -37,8 +45,16 @@ class Tell:
         return Draft(topics=self._intent.topics, facts_only=True)
 
 
+def is_thanks(question: str) -> bool:
+    """Whether somebody only says thanks, or that they have read it."""
+    return _THANKS.fullmatch(question) is not None
+
+
 class Explain:
     """Says what can be asked, and calls nothing."""
+
+    def __init__(self, says: str = _NOT_UNDERSTOOD) -> None:
+        self._says = says
 
     def next_move(self, inquiry: Inquiry) -> Conclude:
         """The conclusion at once."""
@@ -47,7 +63,7 @@ class Explain:
     def conclude(self, inquiry: Inquiry) -> Draft:
         """What can be asked."""
         del inquiry
-        return Draft(facts_only=True, lead=_NOT_UNDERSTOOD)
+        return Draft(facts_only=True, lead=self._says)
 
 
 def _names(inquiry: Inquiry) -> list[str]:
