@@ -166,8 +166,8 @@ def _cited(report: report_pb2.Report, refs: Iterable[int]) -> list[str]:
 
 
 def _unbacked(who: str, text: str, cited: list[str], *causes: report_pb2.RootCause) -> Iterator[str]:
-    # Texts that are themselves evidence (what a shard says) carry their figures with them.
-    spoken = " ".join(value for value in cited if " " in value)
+    # Texts that are themselves evidence (what a shard says, a type such as int(11)) carry their figures with them.
+    spoken = " ".join(value for value in cited if _number(value) is None)
     plain = _MOMENT.sub(" ", _COMMANDS.sub(" ", text))
     numbers = [number for number in map(_number, cited) if number is not None]
     known = {part.value for cause in causes for part in cause.entities} | set(cited)
