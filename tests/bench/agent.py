@@ -19,7 +19,7 @@ from tests.unit.agent.answers import NAME
 QUESTIONS = 30
 
 
-_ANSWERS = {
+ANSWERS = {
     "GetOverview": answers.overview(),
     "GetHealth": d.GetHealthResponse(health=answers.health(answers.blocker_finding())),
     "GetLockWaits": answers.lock_waits(),
@@ -29,13 +29,13 @@ _ANSWERS = {
 
 def run() -> list[Row]:
     """Measure against a coordinator that answers at once."""
-    return [*asyncio.run(_measure()), *asyncio.run(measure(_ANSWERS))]
+    return [*asyncio.run(_measure()), *asyncio.run(measure(ANSWERS))]
 
 
 async def _measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         async with running(Path(folder)) as mesh:
-            mesh.coordinator.answers.update(_ANSWERS)
+            mesh.coordinator.answers.update(ANSWERS)
             await _step_seconds(mesh)
             alone = [await _step_seconds(mesh) for _ in range(QUESTIONS)]
             began = time.perf_counter()

@@ -21,7 +21,14 @@ from services.agent.report.merging import merge_across_instances
 from services.agent.report.past import OfThePast, as_past, history_limit, of_time
 from services.agent.report.period import Period
 from services.agent.report.prose.check import Ground
-from services.agent.report.upstream import SOURCE_NOT_SEEN, Upstream, told, unseen_sources, upstream
+from services.agent.report.upstream import (
+    SOURCE_NOT_SEEN,
+    Upstream,
+    explained_elsewhere,
+    told,
+    unseen_sources,
+    upstream,
+)
 from services.agent.report.verifier import Strike, VerifiedCause, same_cause, verify
 from services.agent.timestamps import timestamp
 from storex.agent.v1 import report_pb2
@@ -143,7 +150,11 @@ def settle(draft: Draft, records: Records) -> list[VerifiedCause]:
 def _verify_all(draft: Draft, records: Records) -> tuple[list[VerifiedCause], list[Strike]]:
     verified: list[VerifiedCause] = []
     strikes: list[Strike] = []
+    elsewhere = explained_elsewhere(records)
     for cause in draft.causes:
+        if (behind := elsewhere.get((cause.kind, cause.name))) is not None:
+            strikes.append(Strike(f"{cause.kind} on {cause.name}", f"{behind[0]} on {behind[1]} explains it"))
+            continue
         stands, struck = verify(brought_up_to_date(cause, records), records)
         strikes += struck
         if stands is not None and any(same_cause(stands, other) for other in verified):

@@ -17,6 +17,7 @@ from services.agent.report.writing import Circumstances, write_report
 from storex.agent.v1 import report_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as d
 from storex.diagnostics.v1 import finding_pb2
+from tests.integration.agent import test_replicas as replicas
 from tests.unit.agent import answers
 from tests.unit.agent.answers import HOLDER, NAME, OBSERVED, VICTIMS
 from tests.unit.agent.recorded import claimed, health_record, record, report_on
@@ -111,6 +112,27 @@ def test_a_consequence_is_not_the_root_cause() -> None:
     assert not report.root_causes
     assert "consequence of lock.row_blocker" in report.struck[0].reason
     assert report.verdict == INCONCLUSIVE
+
+
+def test_what_its_source_brings_about_is_not_the_replicas_root_cause() -> None:
+    lag, write = replicas.lag_finding(), replicas.write_finding()
+    records = [
+        *(record("list_instances", replicas.instance(name, **known), name) for name, known in _FLEET.items()),
+        health_record(answers.health(lag, name=replicas.REPLICA)),
+        health_record(answers.health(write, name=replicas.PRIMARY)),
+        record("get_replication", replicas.replication(replicas.REPLICA), replicas.REPLICA),
+        record("list_top_queries", replicas.writes(), replicas.PRIMARY),
+    ]
+    draft = Draft((claimed(lag, replicas.REPLICA), claimed(write, replicas.PRIMARY)))
+    report = write_report(draft, Records(records), _about(replicas.REPLICA))
+    assert [(cause.kind, cause.name) for cause in report.root_causes] == [("lock.unindexed_write", replicas.PRIMARY)]
+    assert [claim.reason for claim in report.struck] == [f"lock.unindexed_write on {replicas.PRIMARY} explains it"]
+
+
+_FLEET: dict[str, dict[str, object]] = {
+    replicas.PRIMARY: {"server_uuid": replicas.UUID, "server_id": 7},
+    replicas.REPLICA: {"server_uuid": "another"},
+}
 
 
 def test_a_mere_remark_of_the_detectors_is_not_confirmed() -> None:
