@@ -202,9 +202,9 @@ def _seconds(span: re.Match[str]) -> tuple[float, float]:
 
 
 def _made_of(value: float, step: float, numbers: Sequence[float]) -> bool:
-    """Whether a figure is one of the numbers, a percentage of one, or the ratio, difference or sum of two."""
+    """Whether a figure is one of the numbers, a percentage of it or of the rest, or made of two of them."""
     for one in numbers:
-        if abs(one - value) <= step or abs(one * 100 - value) <= step:
+        if any(abs(result - value) <= step for result in (one, one * 100, (1 - one) * 100)):
             return True
         for other in numbers:
             made = [one - other, one + other, *([one / other, 100 * one / other] if other else [])]
