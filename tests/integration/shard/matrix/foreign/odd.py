@@ -47,7 +47,7 @@ def behind_a_savepoint(clinic: Clinic) -> Truth:
     """The holder rolled back to a savepoint: its changes are gone, its locks are not."""
     number = execute(
         clinic.open("planner"),
-        "SELECT 1",
+        "UPDATE ledger SET balance = 5 WHERE account = 300",
         "SAVEPOINT before_moves",
         "UPDATE beds SET occupant = 0 WHERE bed_no <= 40",
         "ROLLBACK TO SAVEPOINT before_moves",
