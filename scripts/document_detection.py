@@ -20,7 +20,6 @@ DATA = PAGE.with_suffix(".json")
 Cell = Mapping[str, Any]
 
 NOT_MADE = {
-    "innodb.redo_stall": "no detector looks for it yet; it takes a disk that is slower than the redo log is large",
     "capacity.disk_full": "no detector looks for it yet; it takes a file system of its own that may be filled",
     "maintenance.backup": "no detector looks for it yet; a backup that locks is found as `lock.global_read`",
 }

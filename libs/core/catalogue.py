@@ -258,7 +258,17 @@ _ENTRIES = (
             RequiredEvidence("get_buffer_pool", "reads_since_full"),
         ),
     ),
-    RootCause("innodb.redo_stall", "Writes wait for the redo log", 40, (_VARIABLE,)),
+    RootCause(
+        "innodb.redo_stall",
+        "Writes wait for the redo log",
+        40,
+        (_REQUIRED_VARIABLE,),
+        (
+            RequiredEvidence("get_redo_state", "variable", _REQUIRED_VARIABLE),
+            RequiredEvidence("get_redo_state", "average_used_ratio"),
+            RequiredEvidence("get_redo_state", "seconds_to_fill"),
+        ),
+    ),
     RootCause(
         "innodb.flush_per_commit",
         "Each commit waits for the disk",

@@ -51,6 +51,7 @@ REQUESTS: dict[str, Message] = {
     "get_purge_state": innodb_pb2.GetPurgeStateRequest(),
     "get_commit_state": innodb_pb2.GetCommitStateRequest(),
     "get_buffer_pool": innodb_pb2.GetBufferPoolRequest(),
+    "get_redo_state": innodb_pb2.GetRedoStateRequest(),
     "list_auto_increments": capacity_pb2.ListAutoIncrementsRequest(),
     "list_table_limits": capacity_pb2.ListTableLimitsRequest(),
     "get_failed_logins": access_pb2.GetFailedLoginsRequest(),

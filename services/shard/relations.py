@@ -101,6 +101,8 @@ RELATIONS: tuple[Relation, ...] = (
     *_failing(("capacity.table_full",), "1114", TABLE),
     *_failing(("capacity.auto_increment",), "167 1062 1264 1467", TABLE),
     *_failing(("config.change",), "1153 1301 1969 3024 1038 1040 1203 1226"),
+    # A commit that waits for room in the log waits for more than its flush.
+    Relation("innodb.redo_stall", "innodb.flush_per_commit"),
     # A statement that reads much by itself, and suddenly comes many times as often.
     Relation("traffic.spike", "query.heavy_scan", STATEMENT),
     # A change of a table that is at work, and not one that waits, is why its session holds the lock.
@@ -115,6 +117,7 @@ RELATIONS: tuple[Relation, ...] = (
             "config.read_only",
             "innodb.buffer_pool",
             "innodb.flush_per_commit",
+            "innodb.redo_stall",
             "query.temp_spill",
             "connections.exhausted",
         ),

@@ -25,6 +25,7 @@ from services.shard.collectors.plan import explain_statement
 from services.shard.collectors.processes import list_processes
 from services.shard.collectors.purge_state import get_purge_state
 from services.shard.collectors.read_only_state import get_read_only_state
+from services.shard.collectors.redo_state import get_redo_state
 from services.shard.collectors.replication import get_replication
 from services.shard.collectors.running_statements import list_running_statements
 from services.shard.collectors.table_limits import list_table_limits
@@ -157,6 +158,12 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> innodb_pb2.GetBufferPoolResponse:
         """See the contract."""
         return await self._collect(get_buffer_pool, request)
+
+    async def GetRedoState(
+        self, request: innodb_pb2.GetRedoStateRequest, _context: Context
+    ) -> innodb_pb2.GetRedoStateResponse:
+        """See the contract."""
+        return await self._collect(get_redo_state, request)
 
     async def ListAutoIncrements(
         self, request: capacity_pb2.ListAutoIncrementsRequest, _context: Context

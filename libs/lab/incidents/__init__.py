@@ -34,6 +34,7 @@ from libs.lab.incidents import (
     innodb_buffer_pool,
     innodb_flush_per_commit,
     innodb_purge_lag,
+    innodb_redo_stall,
     lock_deadlock,
     lock_global_read,
     lock_hot_row,
@@ -145,6 +146,11 @@ INCIDENTS: dict[str, Incident] = {
             "innodb.flush_per_commit",
             "An import commits row by row, and the logs are flushed at each commit",
             innodb_flush_per_commit.inject,
+        ),
+        Incident(
+            "innodb.redo_stall",
+            "The redo log was made tiny, and an upload writes faster than it has room for",
+            innodb_redo_stall.inject,
         ),
         Incident(
             "replication.stopped",

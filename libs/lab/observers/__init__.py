@@ -34,6 +34,7 @@ OBSERVERS: dict[str, Observer] = {
     "innodb.purge_lag": sessions.oldest_read_view,
     "innodb.buffer_pool": server.changed_variable,
     "innodb.flush_per_commit": server.changed_variable,
+    "innodb.redo_stall": server.changed_variable,
     "replication.stopped": server.channel,
     "replication.error": server.channel,
     "replication.lag": server.channel_and_table,

@@ -16,6 +16,7 @@ from services.agent.tools.get_normal import get_normal
 from services.agent.tools.get_overview import get_overview
 from services.agent.tools.get_purge_state import get_purge_state
 from services.agent.tools.get_read_only_state import get_read_only_state
+from services.agent.tools.get_redo_state import get_redo_state
 from services.agent.tools.get_replication import get_replication
 from services.agent.tools.get_temp_tables import get_temp_tables
 from services.agent.tools.get_traffic import get_traffic
@@ -57,6 +58,7 @@ _FUNCTIONS: tuple[ToolFunction, ...] = (
     get_purge_state,
     get_commit_state,
     get_buffer_pool,
+    get_redo_state,
     list_auto_increments,
     list_table_limits,
     get_failed_logins,

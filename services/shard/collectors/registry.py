@@ -20,6 +20,7 @@ from services.shard.collectors.plan import explain_statement
 from services.shard.collectors.processes import list_processes
 from services.shard.collectors.purge_state import get_purge_state
 from services.shard.collectors.read_only_state import get_read_only_state
+from services.shard.collectors.redo_state import get_redo_state
 from services.shard.collectors.replication import get_replication
 from services.shard.collectors.running_statements import list_running_statements
 from services.shard.collectors.table_limits import list_table_limits
@@ -49,6 +50,7 @@ COLLECTORS: dict[str, Collector] = {
     "get_purge_state": get_purge_state,
     "get_commit_state": get_commit_state,
     "get_buffer_pool": get_buffer_pool,
+    "get_redo_state": get_redo_state,
     "list_auto_increments": list_auto_increments,
     "list_table_limits": list_table_limits,
     "get_failed_logins": get_failed_logins,

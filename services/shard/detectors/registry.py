@@ -16,6 +16,7 @@ from services.shard.detectors import (
     innodb_buffer_pool,
     innodb_flush_per_commit,
     innodb_purge_lag,
+    innodb_redo_stall,
     lock_deadlock,
     lock_global_read,
     lock_hot_row,
@@ -66,6 +67,7 @@ DETECTORS: tuple[Detector, ...] = (
         innodb_flush_per_commit.KIND, ("get_commit_state", "list_variable_changes"), innodb_flush_per_commit.detect
     ),
     Detector(innodb_buffer_pool.KIND, ("get_buffer_pool", "list_variable_changes"), innodb_buffer_pool.detect),
+    Detector(innodb_redo_stall.KIND, ("get_redo_state", "list_variable_changes"), innodb_redo_stall.detect),
     Detector(capacity_auto_increment.KIND, ("list_auto_increments",), capacity_auto_increment.detect),
     Detector(capacity_table_full.KIND, ("list_table_limits",), capacity_table_full.detect),
     Detector(maintenance_ddl.KIND, ("list_maintenance", "get_lock_waits", "get_replication"), maintenance_ddl.detect),

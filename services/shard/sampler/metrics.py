@@ -73,6 +73,7 @@ _METRICS = (
     _gauge("buffer_pool_pages_dirty", "Innodb_buffer_pool_pages_dirty", "Pages changed and not yet written."),
     _gauge("buffer_pool_pages_free", "Innodb_buffer_pool_pages_free", "Pages that hold nothing."),
     _gauge("checkpoint_age", "Innodb_checkpoint_age", "Redo log in use; MariaDB only.", "B"),
+    _gauge("redo_log_in_use", "Innodb_redo_log_logical_size", "Redo log in use; MySQL only.", "B"),
     _gauge("open_tables", "Open_tables", "Tables in the cache of open ones."),
     _gauge("prepared_statements", "Prepared_stmt_count", "Prepared statements that clients keep."),
     Metric(BUFFER_POOL_HIT_RATIO, "ratio", "Share of page requests served from memory, 0 to 1."),

@@ -10,6 +10,7 @@ import pytest
 
 from libs.lab.accounts import Login
 from libs.lab.incidents.innodb_purge_lag import history_length
+from libs.lab.incidents.innodb_redo_stall import in_use
 from libs.lab.incidents.lock_deadlock import deadlocks
 from libs.lab.injection import Target
 from libs.lab.run import RunningIncident
@@ -191,6 +192,12 @@ def buffer_pool(target: Target, running: RunningIncident) -> None:
     assert growth(target.administrator, "Innodb_buffer_pool_reads") >= 50
 
 
+def redo_stall(target: Target, running: RunningIncident) -> None:
+    size = int(variable(target.administrator, running.injection.variable))
+    eventually(lambda: in_use(target.administrator) >= 0.6 * size)
+    assert growth(target.administrator, "Innodb_os_log_written", 2.0) >= size / 60
+
+
 def flush_per_commit(target: Target, running: RunningIncident) -> None:
     assert variable(target.administrator, "innodb_flush_log_at_trx_commit") == "1"
     assert growth(target.administrator, "Innodb_data_fsyncs") >= 20  # MariaDB counts no others
@@ -259,6 +266,7 @@ SYMPTOMS: dict[str, Symptom] = {
     "innodb.purge_lag": purge_lag,
     "innodb.buffer_pool": buffer_pool,
     "innodb.flush_per_commit": flush_per_commit,
+    "innodb.redo_stall": redo_stall,
     "config.read_only": read_only,
     "config.change": change,
     "capacity.table_full": refuses_rows,

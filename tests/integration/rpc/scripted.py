@@ -113,6 +113,7 @@ class Scripted(diagnostics_pb2_grpc.DiagnosticsServiceServicer, fleet_pb2_grpc.F
     GetTraffic: Any = _unscripted
     ListFailingStatements: Any = _unscripted
     ListMaintenance: Any = _unscripted
+    GetRedoState: Any = _unscripted
     ListRunningStatements: Any = _unscripted
     GetTempTables: Any = _unscripted
     ListProcesses: Any = _unscripted

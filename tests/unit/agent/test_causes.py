@@ -22,6 +22,7 @@ from tests.unit.shard import test_capacity_and_replication as others
 from tests.unit.shard import test_failing_statements as failing
 from tests.unit.shard import test_lock_detectors as locks
 from tests.unit.shard import test_maintenance as maintenance
+from tests.unit.shard import test_redo_state as redo
 from tests.unit.shard import test_traffic_spike as traffic
 from tests.unit.shard import test_work_detectors as work
 from tests.unit.shard.findings import readings
@@ -45,6 +46,7 @@ CASES: dict[str, Readings] = {
     "innodb.purge_lag": readings(get_purge_state=others.purge()),
     "innodb.buffer_pool": readings(get_buffer_pool=others.pool()),
     "innodb.flush_per_commit": readings(get_commit_state=others.commits()),
+    "innodb.redo_stall": readings(get_redo_state=redo.state()),
     "replication.stopped": readings(get_replication=others.channel(**others.HALTED)),
     "replication.error": readings(get_replication=others.channel(**others.BROKEN)),
     "replication.lag": readings(get_replication=others.channel(work=True, lag_seconds=40.0)),

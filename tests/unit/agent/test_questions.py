@@ -155,6 +155,7 @@ def test_what_a_question_wants_to_be_told(question: str, topic: Topic) -> None:
         ("did traffic spike?", "traffic.spike"),
         ("is there a retry storm", "traffic.retry_storm"),
         ("is purge lagging, the history list is long", "innodb.purge_lag"),
+        ("is the redo log too small", "innodb.redo_stall"),
         ("commits are slow", "innodb.flush_per_commit"),
         ("is the buffer pool too small", "innodb.buffer_pool"),
         ("did somebody change the config?", "config.change"),

@@ -62,7 +62,8 @@ async def test_a_healthy_server_is_clear_with_figures() -> None:
     for age in (4.0, 2.0, 0.0):
         history.add_clients(ClientSample(clock.monotonic() - age, {}, counted=True))
         history.add_digests(DigestSample(clock.monotonic() - age, {}))
-    counted = {Statement.GLOBAL_STATUS: [{"variable_name": "Access_denied_errors", "value": "0"}]}
+    names = ("Access_denied_errors", "Innodb_checkpoint_age", "Innodb_checkpoint_max_age")
+    counted = {Statement.GLOBAL_STATUS: [{"variable_name": name, "value": "0"} for name in names]}
     view = view_of(RecordedSource({statement: [] for statement in Statement} | counted), clock, history)
     clock.seconds += 5
     health = await assess(view, {})

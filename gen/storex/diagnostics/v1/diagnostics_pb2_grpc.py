@@ -112,6 +112,11 @@ class DiagnosticsServiceStub:
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolRequest.SerializeToString,
                 response_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolResponse.FromString,
                 _registered_method=True)
+        self.GetRedoState = channel.unary_unary(
+                '/storex.diagnostics.v1.DiagnosticsService/GetRedoState',
+                request_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetRedoStateRequest.SerializeToString,
+                response_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetRedoStateResponse.FromString,
+                _registered_method=True)
         self.ListAutoIncrements = channel.unary_unary(
                 '/storex.diagnostics.v1.DiagnosticsService/ListAutoIncrements',
                 request_serializer=storex_dot_diagnostics_dot_v1_dot_capacity__pb2.ListAutoIncrementsRequest.SerializeToString,
@@ -279,6 +284,13 @@ class DiagnosticsServiceServicer:
 
     def GetBufferPool(self, request, context):
         """How the buffer pool is used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRedoState(self, request, context):
+        """How full the redo log is, and how fast it is filled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -458,6 +470,11 @@ def add_DiagnosticsServiceServicer_to_server(servicer, server):
                     servicer.GetBufferPool,
                     request_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolRequest.FromString,
                     response_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolResponse.SerializeToString,
+            ),
+            'GetRedoState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRedoState,
+                    request_deserializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetRedoStateRequest.FromString,
+                    response_serializer=storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetRedoStateResponse.SerializeToString,
             ),
             'ListAutoIncrements': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAutoIncrements,
@@ -887,6 +904,33 @@ class DiagnosticsService:
             '/storex.diagnostics.v1.DiagnosticsService/GetBufferPool',
             storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolRequest.SerializeToString,
             storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetBufferPoolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRedoState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/storex.diagnostics.v1.DiagnosticsService/GetRedoState',
+            storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetRedoStateRequest.SerializeToString,
+            storex_dot_diagnostics_dot_v1_dot_innodb__pb2.GetRedoStateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -71,6 +71,8 @@ class DiagnosticsServiceStub:
     """How often the server commits, and what each commit costs."""
     GetBufferPool: _grpc.UnaryUnaryMultiCallable[_innodb_pb2.GetBufferPoolRequest, _innodb_pb2.GetBufferPoolResponse]
     """How the buffer pool is used."""
+    GetRedoState: _grpc.UnaryUnaryMultiCallable[_innodb_pb2.GetRedoStateRequest, _innodb_pb2.GetRedoStateResponse]
+    """How full the redo log is, and how fast it is filled."""
     ListAutoIncrements: _grpc.UnaryUnaryMultiCallable[_capacity_pb2.ListAutoIncrementsRequest, _capacity_pb2.ListAutoIncrementsResponse]
     """Auto-increment columns, the fullest first."""
     ListTableLimits: _grpc.UnaryUnaryMultiCallable[_capacity_pb2.ListTableLimitsRequest, _capacity_pb2.ListTableLimitsResponse]
@@ -137,6 +139,8 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     """How often the server commits, and what each commit costs."""
     GetBufferPool: _aio.UnaryUnaryMultiCallable[_innodb_pb2.GetBufferPoolRequest, _innodb_pb2.GetBufferPoolResponse]  # type: ignore[assignment]
     """How the buffer pool is used."""
+    GetRedoState: _aio.UnaryUnaryMultiCallable[_innodb_pb2.GetRedoStateRequest, _innodb_pb2.GetRedoStateResponse]  # type: ignore[assignment]
+    """How full the redo log is, and how fast it is filled."""
     ListAutoIncrements: _aio.UnaryUnaryMultiCallable[_capacity_pb2.ListAutoIncrementsRequest, _capacity_pb2.ListAutoIncrementsResponse]  # type: ignore[assignment]
     """Auto-increment columns, the fullest first."""
     ListTableLimits: _aio.UnaryUnaryMultiCallable[_capacity_pb2.ListTableLimitsRequest, _capacity_pb2.ListTableLimitsResponse]  # type: ignore[assignment]
@@ -278,6 +282,14 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_innodb_pb2.GetBufferPoolResponse, _abc.Awaitable[_innodb_pb2.GetBufferPoolResponse]]:
         """How the buffer pool is used."""
+
+    @_abc_1.abstractmethod
+    def GetRedoState(
+        self,
+        request: _innodb_pb2.GetRedoStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_innodb_pb2.GetRedoStateResponse, _abc.Awaitable[_innodb_pb2.GetRedoStateResponse]]:
+        """How full the redo log is, and how fast it is filled."""
 
     @_abc_1.abstractmethod
     def ListAutoIncrements(

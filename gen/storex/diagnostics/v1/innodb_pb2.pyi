@@ -282,3 +282,93 @@ class GetBufferPoolResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetBufferPoolResponse: _TypeAlias = GetBufferPoolResponse  # noqa: Y015
+
+@_typing.final
+class GetRedoStateRequest(_message.Message):
+    """Asks how full the redo log is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`regions/{region}/instances/{instance}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRedoStateRequest: _TypeAlias = GetRedoStateRequest  # noqa: Y015
+
+@_typing.final
+class GetRedoStateResponse(_message.Message):
+    """The redo log: how much of it has to be kept until pages are written, and how fast it is filled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBSERVATION_FIELD_NUMBER: _builtins.int
+    VARIABLE_FIELD_NUMBER: _builtins.int
+    CAPACITY_BYTES_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_AGE_BYTES_FIELD_NUMBER: _builtins.int
+    LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    USED_RATIO_FIELD_NUMBER: _builtins.int
+    AVERAGE_USED_RATIO_FIELD_NUMBER: _builtins.int
+    WRITE_BYTES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    SECONDS_TO_FILL_FIELD_NUMBER: _builtins.int
+    LOG_WAITS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    WRITING_SESSIONS_FIELD_NUMBER: _builtins.int
+    WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
+    variable: _builtins.str
+    """The variable that sets its size."""
+    capacity_bytes: _builtins.int
+    """Its size, in bytes."""
+    checkpoint_age_bytes: _builtins.int
+    """The checkpoint's age: log whose pages are not written yet, in bytes."""
+    limit_bytes: _builtins.int
+    """The age from which statements that write have to wait for pages to be written, in bytes; about so on MySQL."""
+    used_ratio: _builtins.float
+    """Age over limit, now."""
+    average_used_ratio: _builtins.float
+    """The same on average over the window's samples."""
+    write_bytes_per_second: _builtins.float
+    """Log written a second, in bytes."""
+    seconds_to_fill: _builtins.float
+    """Seconds in which as much is written as the limit; 0 where nothing is."""
+    log_waits_per_second: _builtins.float
+    """Waits for room in the log's buffer a second."""
+    writing_sessions: _builtins.float
+    """Client sessions that run a statement which changes rows, on average; those that wait for a lock are left out."""
+    window_seconds: _builtins.float
+    """The span that this was measured over, in seconds; 0 when there is no sample yet."""
+    @_builtins.property
+    def observation(self) -> _session_pb2.Observation:
+        """Where and when this was read."""
+
+    def __init__(
+        self,
+        *,
+        observation: _session_pb2.Observation | None = ...,
+        variable: _builtins.str = ...,
+        capacity_bytes: _builtins.int = ...,
+        checkpoint_age_bytes: _builtins.int = ...,
+        limit_bytes: _builtins.int = ...,
+        used_ratio: _builtins.float = ...,
+        average_used_ratio: _builtins.float = ...,
+        write_bytes_per_second: _builtins.float = ...,
+        seconds_to_fill: _builtins.float = ...,
+        log_waits_per_second: _builtins.float = ...,
+        writing_sessions: _builtins.float = ...,
+        window_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["observation", b"observation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_used_ratio", b"average_used_ratio", "capacity_bytes", b"capacity_bytes", "checkpoint_age_bytes", b"checkpoint_age_bytes", "limit_bytes", b"limit_bytes", "log_waits_per_second", b"log_waits_per_second", "observation", b"observation", "seconds_to_fill", b"seconds_to_fill", "used_ratio", b"used_ratio", "variable", b"variable", "window_seconds", b"window_seconds", "write_bytes_per_second", b"write_bytes_per_second", "writing_sessions", b"writing_sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRedoStateResponse: _TypeAlias = GetRedoStateResponse  # noqa: Y015

@@ -19,6 +19,7 @@ from services.agent.report.causes.n_plus_one import NPlusOne
 from services.agent.report.causes.plan_regression import PlanRegression
 from services.agent.report.causes.purge_lag import PurgeLag
 from services.agent.report.causes.read_only import ReadOnly
+from services.agent.report.causes.redo_stall import RedoStall
 from services.agent.report.causes.replication_error import ReplicationError
 from services.agent.report.causes.replication_lag import ReplicationLag
 from services.agent.report.causes.replication_stopped import ReplicationStopped
@@ -50,6 +51,7 @@ _ALL: tuple[CauseGuide, ...] = (
     PurgeLag(),
     BufferPool(),
     CommitFlush(),
+    RedoStall(),
     ReplicationStopped(),
     ReplicationError(),
     ReplicationLag(),
