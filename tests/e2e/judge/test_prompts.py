@@ -16,6 +16,7 @@ from tests.e2e.judge.model import Causes, reads_and_reports
 
 pytestmark = pytest.mark.engine
 
+LATEST = max(int(path.stem) for path in (PROMPTS / "lead").glob("*.md"))
 ADDED = "Locks come and go by themselves: never report one."
 
 
@@ -31,9 +32,9 @@ def obedient(request: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def prompts(judged: JudgeMesh) -> Iterator[Path]:
-    """The folder of one's own prompts, with version 2 of the lead's: a copy with one more sentence."""
-    path = judged.folder / "prompts" / "lead" / "2.md"
-    path.write_text(f"{(PROMPTS / 'lead' / '1.md').read_text()}\n{ADDED}\n")
+    """The folder of one's own prompts, with a new version of the lead's: a copy with one more sentence."""
+    path = judged.folder / "prompts" / "lead" / f"{LATEST + 1}.md"
+    path.write_text(f"{(PROMPTS / 'lead' / f'{LATEST}.md').read_text()}\n{ADDED}\n")
     with judged.model.doing(obedient):
         yield path
     path.unlink()
@@ -54,7 +55,7 @@ def test_a_worse_prompt_is_kept_out_and_its_family_named(judged: JudgeMesh, tmp_
     same = judged.storex.run("judge", "gate", "--baseline", now, "--candidate", now, *only)
     assert same.status == 0, same.stdout
 
-    new = candidate(tmp_path, "new-prompt", prompts={"lead": "lead@2"})
+    new = candidate(tmp_path, "new-prompt", prompts={"lead": f"lead@{LATEST + 1}"})
     page = tmp_path / "summary.md"
     gate = judged.storex.run("judge", "gate", "--baseline", now, "--candidate", new, *only, "--markdown", str(page))
     assert gate.status == ExitStatus.FAILED
@@ -71,7 +72,7 @@ def test_a_worse_prompt_is_kept_out_and_its_family_named(judged: JudgeMesh, tmp_
 
 @pytest.mark.parametrize(
     ("reference", "problem"),
-    [("lead@3", "no usable prompt"), ("lead@1", ""), ("../lead@1", "no usable prompt")],
+    [(f"lead@{LATEST + 2}", "no usable prompt"), (f"lead@{LATEST}", ""), ("../lead@1", "no usable prompt")],
 )
 def test_a_prompt_that_there_is_not_is_told(judged: JudgeMesh, tmp_path: Path, reference: str, problem: str) -> None:
     [scenario] = judged.copies("lock.row_blocker", "no-prompt", 1)
