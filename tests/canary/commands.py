@@ -31,6 +31,8 @@ _VALUES: dict[str, list[str]] = {
     "service": ["orders"],
     "permission": ["diagnostics.read", "no.such"],
     "run_id": ["run_0123456789abcdef"],
+    "baseline": ["run_0123456789abcdef"],
+    "candidate": ["run_fedcba9876543210"],
 }
 """What to give a required argument; a command with a new one needs a line here."""
 

@@ -110,7 +110,8 @@ def _counted(
 ) -> tuple[list[diagnostics_pb2.QueryStats], list[entity_pb2.Limit]]:
     rows = results.rows(Statement.DIGESTS)
     rows_now, now = cumulative(rows, before.counters), view.clock.monotonic()
-    if now - view.history.digests[-1].at >= KEPT_APART:  # a slow server is sampled seldom
+    # A slow server is sampled seldom. A world stays as it was: answers must not depend on what is asked beside them.
+    if not view.snapshot and now - view.history.digests[-1].at >= KEPT_APART:
         view.history.add_digests(DigestSample(now, rows_now))
     running = dict(running_work(view.history.activity, now, measured))
     queries = []

@@ -56,7 +56,7 @@ def detect(readings: Readings) -> Detection:
     waits = readings.lock_waits
     if answer is None or waits is None:
         return Detection(not_checked=True, reason="The sessions could not be read.")
-    if any(limit.source == "process" for limit in answer.observation.limits):
+    if any(limit.source == "process" for read in (answer, waits) for limit in read.observation.limits):
         return Detection(not_checked=True, reason="Other sessions cannot be seen by Storex's database account.")
     if not answer.operations:
         return Detection(reason="No table is being changed.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pymysql
@@ -46,25 +46,17 @@ def run(engine: RunningEngine, sql: str) -> None:
         cursor.fetchall()
 
 
-async def digest_of(instance: Instance, matches: Callable[[diagnostics_pb2.QueryStats], bool]) -> str:
+async def digest_after(engine: RunningEngine, instance: Instance, sql: str, mark: str) -> str:
+    """The digest of a statement once its calls show in a window; how long that takes depends on the samples."""
     request = diagnostics_pb2.ListTopQueriesRequest(page_size=200)
-    for _ in range(8):
+    for _ in range(10):
+        await asyncio.to_thread(run, engine, sql)
         answer = await list_top_queries(instance.view, request)
-        found = [query.statement.digest for query in answer.queries if matches(query)]
+        texts = {query.statement.digest: query.statement.digest_text for query in answer.queries}
+        found = [digest for digest, text in texts.items() if mark in text and not text.startswith("EXPLAIN")]
         if found:
             return found[0]
     raise AssertionError("the statement is not among the top queries")
-
-
-async def digest_after(engine: RunningEngine, instance: Instance, sql: str, mark: str) -> str:
-    def matches(query: diagnostics_pb2.QueryStats) -> bool:
-        return mark in query.statement.digest_text and not query.statement.digest_text.startswith("EXPLAIN")
-
-    await asyncio.to_thread(run, engine, sql)
-    finding = asyncio.ensure_future(digest_of(instance, matches))
-    await asyncio.sleep(0.2)
-    await asyncio.to_thread(run, engine, sql)
-    return await finding
 
 
 async def explain(instance: Instance, digest: str) -> plans_pb2.ExplainStatementResponse:
