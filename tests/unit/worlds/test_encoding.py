@@ -154,7 +154,7 @@ def test_an_older_format_is_brought_up_to_date_and_a_newer_one_refused() -> None
 
 
 FEATURES_SINCE = {1: {Feature.INSTRUMENTATION}}
-"""By format, the features that came after its file was written: nobody asked for them, so none is told to be missing."""
+"""By format, features that came after its file was written: nobody asked for them, so none is told to be missing."""
 
 
 @pytest.mark.parametrize("number", range(1, FORMAT + 1))
