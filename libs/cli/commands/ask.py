@@ -27,7 +27,8 @@ def ask(
     question: Annotated[
         str | None,
         typer.Argument(
-            help="The question; with --session, TARGET may be left out, and both to go on with one that was cut short."
+            help="The question; with --session or --snapshot TARGET may be left out, and with --session both, to go on"
+            " with one that was cut short."
         ),
     ] = None,
     at: Annotated[
@@ -45,10 +46,11 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Ask why something is slow, or anything about it. Steps go to standard error, the report to standard output."""
-    if question is None:
-        if not session:
-            raise CommandError("The question is missing.", 'storex ask TARGET "why is it slow?"', ExitStatus.USAGE)
-        target, question = "", target
+    if question is None and (session or snapshot):
+        target, question = snapshot.partition("/snapshots/")[0], target
+    if not session and not (question or "").strip():
+        raise CommandError("The question is missing.", 'storex ask TARGET "why is it slow?"', ExitStatus.USAGE)
+    question = question or ""
     request = AskRequest(question=question, session_id=session, resume=not question)
     _set_time(request, at, span)
     output = Output(as_json=as_json)

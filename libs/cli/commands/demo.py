@@ -16,12 +16,15 @@ from libs.cli.investigation import follow
 from libs.cli.output import Output, proto_json
 from libs.cli.program import command
 from libs.cli.report import report_view
+from libs.cli.report.wording import verdict_word
 from libs.cli.session import JsonOption, UserOption, connect
 from storex.agent.v1.agent_pb2 import AskRequest
-from storex.agent.v1.report_pb2 import Report
+from storex.agent.v1.report_pb2 import Report, Verdict
 
 SETTLE_SECONDS = 3.0
 """How long the incident is left to do its harm before anybody asks, as it would be."""
+WATCHED_SECONDS = 12.0
+"""The same where nothing is wrong: that all is well is said of rates, and those take samples."""
 
 
 def demo(
@@ -47,7 +50,7 @@ def demo(
         name = _instance_name(fleet, instance)
         truth = stage.inject(incident, instance)
         output.note(f"! {name}: {truth['title']}.", "bold yellow")
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(WATCHED_SECONDS if _is_control(incident) else SETTLE_SECONDS)
         asked = time.monotonic()
         report = _ask(Path(fleet["config"]), name, f"why is {instance} slow?", user, output)
         answered = time.monotonic()
@@ -111,13 +114,21 @@ def _ask(config: Path, name: str, question: str, user: str, output: Output) -> R
         return follow(client, AskRequest(target=name, question=question), output)
 
 
+def _is_control(incident: str) -> bool:
+    """Whether nothing is wrong in it."""
+    return incident.partition(".")[0] == "healthy"
+
+
 def _compare(truth: dict[str, Any], report: Report) -> list[str]:
     from libs.lab.truth import Truth
 
-    return Truth.from_json(truth).unmet(
+    problems = Truth.from_json(truth).unmet(
         (cause.kind, [(entity.role, entity.type, entity.value) for entity in cause.entities])
         for cause in report.root_causes
     )
+    if _is_control(truth["kind"]) and report.verdict != Verdict.VERDICT_HEALTHY:
+        problems.append(f"nothing is wrong, and the report says {verdict_word(report)}, not HEALTHY")
+    return problems
 
 
 def _conclude(truth: dict[str, Any], problems: list[str], seconds: float, output: Output) -> None:
@@ -125,6 +136,9 @@ def _conclude(truth: dict[str, Any], problems: list[str], seconds: float, output
         output.note("The report is not what was injected:", "bold red")
         for problem in problems:
             output.note(f"  {problem}", "red")
+        return
+    if _is_control(truth["kind"]):
+        output.note(f"✓ Nothing is wrong, and the report says so, after {seconds:.1f} s.", "bold green")
         return
     named = " and ".join(_named(fault) for fault in (truth, *truth["also"]))
     output.note(f"✓ The report named what was injected: {named}, after {seconds:.1f} s.", "bold green")

@@ -34,7 +34,8 @@ def test_an_incident_that_is_over_is_asked_for_in_its_snapshot(storex: Storex, f
     assert made["took_seconds"] < 1.5
     asked = ("--snapshot", made["name"])
     assert causes(storex, *asked) == {"lock.row_blocker"}
-    report = storex.json("ask", NAME, "why is it slow?", *asked)
+    report = storex.json("ask", "why is it slow?", *asked)  # whose it is stands in its name
+    assert report["target"] == NAME
     assert "SNAPSHOT" in {limit["code"] for limit in report["limits"]}
     health = storex.json("diag", "health", "payments-1", *asked)["health"]
     assert health["observation"]["snapshot"] == made["name"]

@@ -79,6 +79,20 @@ async def test_a_follow_up_is_answered_first_and_to_the_point(mesh: Mesh, questi
     assert len(mesh.coordinator.calls) - asked <= 2  # whether it may still be seen, and what is not known yet
 
 
+async def test_advice_on_ending_a_session_rests_on_a_reading_and_not_on_a_report_of_it(mesh: Mesh) -> None:
+    long_ago = answers.observation()
+    long_ago.observed_at.seconds = 1_700_000_000
+    waits, health = answers.lock_waits(), answers.health(answers.blocker_finding())
+    waits.observation.CopyFrom(long_ago)
+    health.observation.CopyFrom(long_ago)
+    mesh.coordinator.answers.update(GetLockWaits=waits, GetHealth=d.GetHealthResponse(health=health))
+    repeated = await _next(mesh, await _first(mesh), "which client?")
+    assert repeated.usage.tool_calls == 0
+    advised = await _next(mesh, repeated, "safe to kill it?")
+    assert {item.tool for item in advised.checked} >= {"get_health", "get_lock_waits"}
+    assert advised.usage.tool_calls >= 2
+
+
 async def test_whether_it_gets_worse_is_told_by_two_readings(mesh: Mesh) -> None:
     first = await _first(mesh)
     same = await _next(mesh, first, "is it getting worse?")

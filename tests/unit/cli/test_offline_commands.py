@@ -88,6 +88,12 @@ def test_the_demo_knows_its_incidents_before_it_starts_anything(capsys: pytest.C
     assert "lock.row_blocker" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [[], ["orders-1"], ["orders-1", ""], ["orders-1", "  "]])
+def test_a_question_that_is_missing_is_asked_for(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ask", *words]) == 2
+    assert "The question is missing." in capsys.readouterr().err
+
+
 def test_a_lab_password_comes_from_a_variable_or_a_file_only(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from services.agent.report.draft import Aspect, Draft, DraftCause, EntityClaim
 from services.agent.timestamps import epoch_seconds
 from storex.agent.v1 import report_pb2
 
-FRESH_SECONDS = 30.0
+FRESH_SECONDS = 5.0
 """How old evidence may be for advice on ending a session: ids are reused, and locks come and go."""
 
 
@@ -59,7 +59,9 @@ class FollowUp:
         return requests_for(self._intent.topics, inquiry, fleet=self._intent.fleet, names=names)
 
     def _is_old(self, inquiry: Inquiry) -> bool:
-        return inquiry.asked_at - epoch_seconds(self._last.created_at) > FRESH_SECONDS
+        """By when its evidence was read: a report that only repeats it is younger than what it says."""
+        read_at = [epoch_seconds(one.observed_at) for one in self._last.evidence if one.HasField("observed_at")]
+        return inquiry.asked_at - min(read_at, default=0.0) > FRESH_SECONDS
 
 
 def causes_of(report: report_pb2.Report) -> tuple[DraftCause, ...]:
