@@ -20,7 +20,7 @@ from services.shard.worlds.sealing import parts_of, unseal
 from tests.e2e.command import until
 from tests.e2e.judge.conftest import PAYMENTS, JudgeMesh
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
 @contextmanager
@@ -91,7 +91,6 @@ def test_worlds_of_production_stay_in_their_region(judged: JudgeMesh, tmp_path: 
     until(lambda: export(judged, world, tmp_path / "yes.world", "--plain")[0] == 0)
 
 
-@pytest.mark.slow
 def test_an_incident_becomes_a_scenario_by_one_command_and_does_not_tell_what_it_is(
     judged: JudgeMesh, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ from tests.e2e.command import until
 from tests.e2e.judge.conftest import BUILTIN, JudgeMesh
 from tests.integration.llm.scripted_server import calls
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
 @contextmanager
@@ -45,7 +45,6 @@ def broken(run: Run) -> dict[str, str]:
     return {outcome.scenario_id: outcome.problem for outcome in failed}
 
 
-@pytest.mark.slow
 def test_a_region_that_falls_silent_is_no_wrong_answer_and_is_made_up_for(judged: JudgeMesh) -> None:
     away = judged.copies("query.missing_index", "away", 2)
     here = judged.copies("lock.row_blocker", "here", 2)
@@ -93,7 +92,6 @@ def test_a_token_that_runs_out_ends_the_run_and_spoils_nothing(judged: JudgeMesh
     assert {score.value for outcome in whole.outcomes for score in outcome.scores if score.scorer == "cause_set"} == {1}
 
 
-@pytest.mark.slow
 def test_a_killed_agent_is_no_wrong_answer_and_is_made_up_for(judged: JudgeMesh) -> None:
     ids = judged.copies("lock.row_blocker", "agent", 4)
     good = judged.run(ids, repeats=3)

@@ -14,7 +14,7 @@ from services.agent.prompts.prompt import PROMPTS
 from tests.e2e.judge.conftest import JudgeMesh
 from tests.e2e.judge.model import Causes, reads_and_reports
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 LATEST = max(int(path.stem) for path in (PROMPTS / "lead").glob("*.md"))
 ADDED = "Locks come and go by themselves: never report one."

@@ -24,7 +24,7 @@ from tests.e2e.judge.conftest import BUILTIN, PEOPLE, JudgeMesh
 from tests.e2e.judge.recorder import recording
 from tests.integration.llm.scripted_server import calls
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 PLANTED = ("truthmark-id", "truthmark-family", "truthmark-entity", "KILL 990011772", "990011772")
 QUESTION = "is there a questionmark-of-its-own about it?"
