@@ -40,8 +40,10 @@ def risk_word(risk: Risk.ValueType) -> str:
 
 
 def headline(report: Report) -> str:
-    """The verdict, what it is about and, if that is over, when it was."""
+    """The verdict, what it is about and, if that is over, when it was or that it is a recording."""
     parts = [verdict_word(report), report.target, period(report)]
+    if any(limit.code == "SNAPSHOT" for limit in report.limits):
+        parts.append("as a snapshot recorded it")
     if report.partial:
         parts.append("partial")
     return "  ".join(part for part in parts if part)
@@ -144,13 +146,15 @@ def recorded_line(report: Report) -> str:
 
 
 def footer(report: Report) -> str:
-    """Who wrote it, what it cost, and how to go on."""
+    """Who wrote it, what it cost, when that was, and how to go on."""
     usage = report.usage
     parts = [f"written by {report.written_by}", f"{usage.tool_calls} tool calls", f"{usage.wall_seconds:.1f} s"]
     if usage.input_tokens or usage.output_tokens:
         parts.append(f"{usage.input_tokens + usage.output_tokens:,} tokens")
     if report.struck:
         parts.append(f"{len(report.struck)} unproven claims struck")
+    if report.HasField("created_at"):
+        parts.append(f"{report.created_at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC")
     if report.session_id:
         parts.append(f"session {report.session_id}")
     return " · ".join(parts)

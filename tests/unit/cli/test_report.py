@@ -107,3 +107,11 @@ def test_without_a_cause_a_terminal_names_what_is_clear_and_markdown_tells_why()
     text = on_terminal(report, colours=False)
     assert "  Clear: lock (metadata); query (missing index, temp spill)\n" in text
     assert "Each statement used an index." in report_markdown(report)
+
+
+def test_it_tells_when_it_was_written_and_whether_it_is_of_a_recording() -> None:
+    report = Report(target="t", verdict=Verdict.VERDICT_CONFIRMED)
+    report.created_at.FromJsonString("2026-11-30T21:45:07Z")
+    assert "2026-11-30 21:45:07 UTC" in on_terminal(report, colours=False)
+    report.limits.add(code="SNAPSHOT", message="This is how it was then.")
+    assert on_terminal(report, colours=False).startswith("CONFIRMED  t  as a snapshot recorded it\n")
