@@ -24,7 +24,7 @@ HEAD = """# What an investigation comes to
 Made by `scripts/document_investigations.py` from runs of `make bench BENCH=incidents` on {dates}, on {engines}. Make it
 anew with `.venv/bin/python -m tests.bench incidents` (`--incident` and `--engine` narrow it) and then
 `.venv/bin/python scripts/document_investigations.py`. Machines that are busy with other things take longer, and miss
-some: a cell shows its newest run only, and the six here that a very busy machine missed were run again on a quiet one.
+some. A cell shows its newest run: whoever runs again only what was missed makes the sums better than they are.
 
 Each cell is a server of its own with its service at work, in a whole mesh. It is looked at for nine seconds, the
 incident is brought about, and twelve seconds later somebody asks once, "why is it slow?", without a model. *Exact*

@@ -31,7 +31,7 @@ def test_an_incident_that_is_over_is_asked_for_in_its_snapshot(storex: Storex, f
         made = storex.json("snapshot", "create", "payments-1")
     finally:
         incident.stop()
-    assert made["took_seconds"] > 0.0
+    assert made["took_seconds"] < 1.5
     asked = ("--snapshot", made["name"])
     assert causes(storex, *asked) == {"lock.row_blocker"}
     report = storex.json("ask", "why is it slow?", *asked)  # whose it is stands in its name

@@ -64,7 +64,7 @@ async def world(engine: RunningEngine, tmp_path: Path) -> AsyncIterator[World]:
         request = snapshot_pb2.CreateSnapshotRequest(name=DB_1)
         made = (await stub.CreateSnapshot(request, metadata=shard.as_user("on-call"))).snapshot
         assert made.name.startswith(f"{DB_1}/snapshots/")
-        assert made.took_seconds > 0.0
+        assert made.took_seconds < 1.5
         # What a busy machine leaves no time for is named, and nothing else.
         assert {limit.code for limit in made.limits} <= {"NOT_CAPTURED"}
         yield World(shard, made.name)
