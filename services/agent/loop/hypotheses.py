@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from services.agent.explained import explained_by
 from services.agent.inquiry import Hypothesis
 from services.agent.records import Record
 from storex.agent.v1 import agent_pb2, report_pb2
@@ -39,7 +40,7 @@ class Hypotheses:
         if record.health is None:
             return
         findings = list(record.health.findings)
-        explained = {identifier: finding for finding in findings for identifier in finding.explains}
+        explained = explained_by(findings)
         standing: set[str] = set()
         for finding in findings:
             if finding.severity <= finding_pb2.SEVERITY_INFO:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from services.agent.explained import explained_by
 from services.agent.records import Records
 from services.agent.report.draft import Draft, DraftCause
-from services.agent.report.verifier import VerifiedCause
+from services.agent.report.verifier import VerifiedCause, same_cause
 from services.agent.report.writing import settle
 from storex.diagnostics.v1 import finding_pb2
 
@@ -28,13 +30,12 @@ def reconcile(models: Draft, builtins: Draft, records: Records) -> Draft | None:
     """
     claimed = settle(models, records)
     known = settle(builtins, records)
-    if not _keys(known) <= _keys(claimed) or not _keys(known, confirmed=True) <= _keys(claimed, confirmed=True):
+    if not _covers(claimed, known) or not _covers(_confirmed(claimed), _confirmed(known)):
         return None
-    only = _keys(known) if _keys(known, confirmed=True) else None
     causes = tuple(
         cause
         for cause in models.causes
-        if _key(cause) in _keys(known) or (only is None and not _is_contradicted(cause, records))
+        if _is_known(cause, known, records) or (not _confirmed(known) and not _is_contradicted(cause, records))
     )
     if models.causes and not causes:
         return None
@@ -59,7 +60,7 @@ def _is_contradicted(cause: DraftCause, records: Records) -> bool:
     health = record.health if record is not None else None
     if health is None:
         return False
-    explained = {identifier for finding in health.findings for identifier in finding.explains}
+    explained = explained_by(health.findings)
     findings = [finding for finding in health.findings if finding.kind == cause.kind]
     if findings:
         return all(f.id in explained or f.severity <= finding_pb2.SEVERITY_INFO for f in findings)
@@ -67,9 +68,24 @@ def _is_contradicted(cause: DraftCause, records: Records) -> bool:
     return any(check.kind == cause.kind and check.result == clear for check in health.checks)
 
 
-def _keys(causes: list[VerifiedCause], *, confirmed: bool = False) -> set[tuple[str, str]]:
-    return {_key(cause.cause) for cause in causes if cause.confirmed or not confirmed}
+def _confirmed(causes: Iterable[VerifiedCause]) -> list[VerifiedCause]:
+    return [cause for cause in causes if cause.confirmed]
 
 
-def _key(cause: DraftCause) -> tuple[str, str]:
-    return cause.kind, cause.name
+def _covers(claimed: Sequence[VerifiedCause], known: Sequence[VerifiedCause]) -> bool:
+    """Whether each of the known causes is claimed, two of a kind by two claims."""
+    left = list(range(len(claimed)))
+    for cause in known:
+        fitting = next((place for place in left if same_cause(claimed[place], cause)), None)
+        if fitting is None:
+            return False
+        left.remove(fitting)
+    return True
+
+
+def _is_known(cause: DraftCause, known: Sequence[VerifiedCause], records: Records) -> bool:
+    """Whether the claim is about one of the known causes; one of which nothing stands, about the kind of one."""
+    stands = settle(Draft(causes=(cause,)), records)
+    if stands:
+        return any(same_cause(stands[0], other) for other in known)
+    return (cause.kind, cause.name) in {(other.cause.kind, other.cause.name) for other in known}

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+from services.agent.explained import explained_by
 from services.agent.records import Record, Records
 from services.agent.report.matching import Citation, cite
 from services.agent.topology import Followed, followed
@@ -18,6 +20,9 @@ from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 from storex.diagnostics.v1.replication_pb2 import GetReplicationResponse
 
 LAG, ERROR = "replication.lag", "replication.error"
+Key: TypeAlias = tuple[str, str, str]
+"""Kind, instance and id of a finding: an instance has several of a kind where it replicates by several channels."""
+
 SOURCE_NOT_SEEN = "SOURCE_NOT_SEEN"
 TOO_MANY_CONNECTIONS = 1040
 """The server's error number where it takes no further connection."""
@@ -66,9 +71,19 @@ class Upstream:
         return self.health.name
 
     @property
-    def cause_key(self) -> tuple[str, str] | None:
-        """Kind and instance of the source's finding that explains the replica's."""
-        return (self.cause[2].kind, self.cause[0].name) if self.cause is not None else None
+    def key(self) -> Key:
+        """The replica's finding."""
+        return key_of(self.replica, self.finding)
+
+    @property
+    def cause_key(self) -> Key | None:
+        """The source's finding that explains the replica's."""
+        return key_of(self.cause[0].name, self.cause[2]) if self.cause is not None else None
+
+
+def key_of(name: str, finding: finding_pb2.Finding) -> Key:
+    """What tells a finding of the instance `name` from all others."""
+    return finding.kind, name, finding.id
 
 
 def upstream(records: Records) -> list[Upstream]:
@@ -77,7 +92,7 @@ def upstream(records: Records) -> list[Upstream]:
     found = []
     for health in records.health().values():
         findings = list(health.health.findings) if health.health is not None else []
-        explained = {identifier for finding in findings for identifier in finding.explains}
+        explained = explained_by(findings)
         for position, finding in enumerate(findings):
             if finding.kind not in (LAG, ERROR) or finding.id in explained:
                 continue
@@ -89,11 +104,10 @@ def upstream(records: Records) -> list[Upstream]:
 
 def _without_circles(found: list[Upstream]) -> list[Upstream]:
     """Of servers that replicate from each other none is blamed for what comes around to itself."""
-    behind = {(one.finding.kind, one.replica): one.cause_key for one in found}
+    behind = {one.key: one.cause_key for one in found}
 
     def comes_around(one: Upstream) -> bool:
-        start = (one.finding.kind, one.replica)
-        key, seen = one.cause_key, {start}
+        key, seen = one.cause_key, {one.key}
         while key is not None and key not in seen:
             seen.add(key)
             key = behind.get(key)
@@ -102,9 +116,9 @@ def _without_circles(found: list[Upstream]) -> list[Upstream]:
     return [replace(one, cause=None) if comes_around(one) else one for one in found]
 
 
-def explained_elsewhere(records: Records) -> dict[tuple[str, str], tuple[str, str]]:
-    """Kind and instance of each finding that one of its source's explains, with kind and instance of that one."""
-    return {(one.finding.kind, one.replica): one.cause_key for one in upstream(records) if one.cause_key is not None}
+def explained_elsewhere(records: Records) -> dict[Key, Key]:
+    """Each finding that one of its source's explains, with that one."""
+    return {one.key: one.cause_key for one in upstream(records) if one.cause_key is not None}
 
 
 def _explained(one: Upstream, records: Records) -> Upstream:
@@ -127,7 +141,7 @@ def _cause(
 ) -> tuple[Record, int, finding_pb2.Finding] | None:
     """The first of the source's findings, the worst ones come first, that explains the replica's."""
     findings = list(source.health.findings) if source.health is not None else []
-    explained = {identifier for finding in findings for identifier in finding.explains}
+    explained = explained_by(findings)
     for position, finding in enumerate(findings):
         if finding.severity <= finding_pb2.SEVERITY_INFO or finding.id in explained:
             continue

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from libs.core.catalogue import CATALOGUE, EntityRole
+from services.agent.explained import explained_by
 from services.agent.records import Record, Records
 from services.agent.report.draft import DraftCause, EntityClaim
 from services.agent.report.leaves import leaf_values
@@ -86,7 +87,7 @@ def verify(cause: DraftCause, records: Records) -> tuple[VerifiedCause | None, l
     if cause.kind not in CATALOGUE:
         return None, [Strike("a cause of unknown kind", "the root-cause catalogue has no such id")]
     found = matched(cause, records)
-    finding = _finding(cause, records)
+    finding = finding_of(cause, records)
     if finding is None and not any(found.values()):
         return None, [Strike(claim, "no recorded answer shows it")]
     if finding is not None and (behind := _explained_by(finding)):
@@ -100,16 +101,27 @@ def verify(cause: DraftCause, records: Records) -> tuple[VerifiedCause | None, l
 
 
 def same_cause(one: VerifiedCause, other: VerifiedCause) -> bool:
-    """Whether two claims are about the same: one finding, or the same holder or cause in the same place."""
+    """Whether two claims are about the same: the same finding, or where one has none, the same things in one place."""
     if (one.cause.kind, one.cause.name) != (other.cause.kind, other.cause.name):
         return False
-    if one.finding is not None and other.finding is not None and one.finding[1] == other.finding[1]:
-        return True
-    named = [{(e.role, e.type, e.value) for e in it.cause.entities if e.role in _SINGLE} for it in (one, other)]
+    if one.finding is not None and other.finding is not None:
+        return one.finding[1] == other.finding[1]
+    return _names_the_same(one.cause, other.cause)
+
+
+def _names_the_same(one: DraftCause, other: DraftCause) -> bool:
+    """Whether no required part that both name tells them apart; victims do so only where nothing else is required."""
+    required = [part for part in CATALOGUE[one.kind].entities if part.required]
+    telling = [part for part in required if part.role != "victim"] or required
+    values = [[set(it.values(part.role, part.type)) for part in telling] for it in (one, other)]
+    compared = [(mine, theirs) for mine, theirs in zip(*values, strict=True) if mine and theirs]
+    if compared:
+        return all(mine & theirs for mine, theirs in compared)
+    named = [{(e.role, e.type, e.value) for e in it.entities if e.role in _SINGLE} for it in (one, other)]
     return bool(named[0] & named[1]) or not all(named)
 
 
-def _finding(cause: DraftCause, records: Records) -> tuple[Record, int, finding_pb2.Finding] | None:
+def finding_of(cause: DraftCause, records: Records) -> tuple[Record, int, finding_pb2.Finding] | None:
     """The shard's finding of that kind on that instance whose entities fit the claimed ones best."""
     record = records.health().get(cause.name)
     if record is None or record.health is None:
@@ -129,8 +141,8 @@ def _finding(cause: DraftCause, records: Records) -> tuple[Record, int, finding_
 def _explained_by(finding: tuple[Record, int, finding_pb2.Finding]) -> str:
     """The kind of the finding of the same answer that explains this one, or empty."""
     record, _, found = finding
-    others = record.health.findings if record.health is not None else ()
-    return next((other.kind for other in others if found.id and found.id in other.explains), "")
+    behind = explained_by(record.health.findings if record.health is not None else ()).get(found.id)
+    return behind.kind if behind is not None and found.id else ""
 
 
 def _in_order_of(found: dict[Group, list[Element]], entities: list[EntityClaim]) -> tuple[EntityClaim, ...]:

@@ -25,11 +25,12 @@ from services.agent.report.upstream import (
     SOURCE_NOT_SEEN,
     Upstream,
     explained_elsewhere,
+    key_of,
     told,
     unseen_sources,
     upstream,
 )
-from services.agent.report.verifier import Strike, VerifiedCause, same_cause, verify
+from services.agent.report.verifier import Strike, VerifiedCause, finding_of, same_cause, verify
 from services.agent.timestamps import timestamp
 from storex.agent.v1 import report_pb2
 from storex.common.v1 import entity_pb2
@@ -152,7 +153,9 @@ def _verify_all(draft: Draft, records: Records) -> tuple[list[VerifiedCause], li
     strikes: list[Strike] = []
     elsewhere = explained_elsewhere(records)
     for cause in draft.causes:
-        if (behind := elsewhere.get((cause.kind, cause.name))) is not None:
+        found = finding_of(cause, records)
+        behind = elsewhere.get(key_of(cause.name, found[2])) if found is not None else None
+        if behind is not None:
             strikes.append(Strike(f"{cause.kind} on {cause.name}", f"{behind[0]} on {behind[1]} explains it"))
             continue
         stands, struck = verify(brought_up_to_date(cause, records), records)
@@ -259,24 +262,35 @@ def _write_source(
     verified: VerifiedCause, sources: Sequence[Upstream], report: report_pb2.Report, evidence: _EvidenceList
 ) -> None:
     """Before a replica's own links: what its source does that brings it about."""
+    key = key_of(verified.cause.name, verified.finding[2]) if verified.finding is not None else None
     for one in sources:
-        if one.cause is None and (one.finding.kind, one.replica) == (verified.cause.kind, verified.cause.name):
+        if one.cause is None and one.key == key:
             _write_told(one, report, evidence)
 
 
 def _write_replicas(sources: Sequence[Upstream], report: report_pb2.Report, evidence: _EvidenceList) -> None:
     """After the causes: which findings of replicas they explain, so that nothing is told as a cause twice."""
     for one in sources:
-        for cause in report.root_causes:
-            if (cause.kind, cause.name) != one.cause_key:
-                continue
-            _write_told(one, report, evidence)
-            citation = cite(one.health, f"health.findings[{one.position}].summary", "")
-            refs = [evidence.add(citation, "What the shard's detectors found on the replica.")] if citation else []
-            text = f"This explains, on {one.replica}: {one.finding.summary}"
-            report.causal_chain.add(text=text, evidence_refs=refs, cause=cause.kind, effect=one.finding.kind)
-            if one.replica not in cause.also_on:
-                cause.also_on.append(one.replica)
+        cause = _told_as(one, report)
+        if cause is None:
+            continue
+        _write_told(one, report, evidence)
+        citation = cite(one.health, f"health.findings[{one.position}].summary", "")
+        refs = [evidence.add(citation, "What the shard's detectors found on the replica.")] if citation else []
+        text = f"This explains, on {one.replica}: {one.finding.summary}"
+        report.causal_chain.add(text=text, evidence_refs=refs, cause=cause.kind, effect=one.finding.kind)
+        if one.replica not in (cause.name, *cause.also_on):
+            cause.also_on.append(one.replica)
+
+
+def _told_as(one: Upstream, report: report_pb2.Report) -> report_pb2.RootCause | None:
+    """The cause of the report that is the source's finding, also where it is told together with that of others."""
+    if one.cause is None:
+        return None
+    record, _, finding = one.cause
+    named = {(entity.role, entity.type, entity.value) for entity in finding.entities}
+    fitting = [c for c in report.root_causes if c.kind == finding.kind and record.name in (c.name, *c.also_on)]
+    return max(fitting, key=lambda c: len(named & {(e.role, e.type, e.value) for e in c.entities}), default=None)
 
 
 def _write_told(one: Upstream, report: report_pb2.Report, evidence: _EvidenceList) -> None:

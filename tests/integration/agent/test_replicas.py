@@ -261,3 +261,46 @@ async def test_servers_that_replicate_from_each_other_do_not_explain_each_other_
         ("replication.lag", PRIMARY),
         ("replication.lag", REPLICA),
     }
+
+
+OTHER = "regions/eu-west-1/instances/shop-1"
+
+
+def _channel_lag(channel: str, table: str) -> finding_pb2.Finding:
+    finding = lag_finding(table, f"lag {channel}")
+    finding.entities[0].value = channel
+    return finding
+
+
+def _two_sources(world: World) -> None:
+    """A replica with two channels behind, of which the source of the first shows why."""
+    both = replication(REPLICA, channel="stock")
+    both.channels.append(replication(REPLICA, channel="shop", source_server_uuid="the shop's").channels[0])
+    world.replication[REPLICA] = both
+    world.listed.append(instance(OTHER, server_uuid="the shop's"))
+    world.health |= {REPLICA: [_channel_lag("stock", TABLE), _channel_lag("shop", "shop.orders")], OTHER: []}
+
+
+async def test_of_two_channels_that_are_behind_each_has_a_reason_of_its_own(world: World) -> None:
+    _two_sources(world)
+    world.health[PRIMARY] = [write_finding()]
+    report = await world.report()
+    told = [("lock.unindexed_write", PRIMARY, [REPLICA]), ("replication.lag", REPLICA, [])]
+    assert sorted(causes(report)) == told
+    lag = next(cause for cause in report.root_causes if cause.kind == "replication.lag")
+    assert ("affected", "channel", "shop") in {(e.role, e.type, e.value) for e in lag.entities}
+
+
+async def test_a_write_is_told_of_the_channel_that_it_comes_by_alone(world: World) -> None:
+    _two_sources(world)
+    report = await world.report()
+    assert causes(report) == [("replication.lag", REPLICA, [])] * 2
+    assert len([link for link in report.causal_chain if PRIMARY in link.text]) == 1
+
+
+async def test_a_replica_is_named_where_its_sources_cause_is_told_with_that_of_others(world: World) -> None:
+    world.health = {OTHER: [write_finding()], PRIMARY: [write_finding()], REPLICA: [lag_finding()]}
+    world.mesh.coordinator.answers["ListTopQueries"] = lambda _: world.writes
+    report = await world.report("regions/eu-west-1")
+    assert causes(report) == [("lock.unindexed_write", OTHER, [PRIMARY, REPLICA])]
+    assert any(link.effect == "replication.lag" and REPLICA in link.text for link in report.causal_chain)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from libs.core.catalogue import CATALOGUE
+from services.agent.explained import explained_by
 from services.agent.inquiry import ToolRequest
 from services.agent.records import Record, Records
 from services.agent.report.draft import DraftCause, EntityClaim
-from services.agent.report.upstream import explained_elsewhere
+from services.agent.report.upstream import explained_elsewhere, key_of
 from storex.diagnostics.v1 import finding_pb2
 
 _ENGINE = "get_overview"  # next steps depend on the engine
@@ -26,7 +27,7 @@ def root_causes(records: Records, within: Collection[str] | None = None) -> list
     ranked: list[tuple[tuple[float, ...], DraftCause]] = []
     for record in records.health().values():
         for position, finding in enumerate(_unexplained(record)):
-            key = finding.kind, record.name
+            key = key_of(record.name, finding)
             beside = within is not None and record.name not in within and key not in elsewhere.values()
             if key not in elsewhere and not beside:
                 ranked.append((_rank(finding, position), _cause(record.name, finding)))
@@ -50,7 +51,7 @@ def confirming_requests(causes: Sequence[DraftCause], records: Records, *, refre
 
 def _unexplained(record: Record) -> list[finding_pb2.Finding]:
     findings = list(record.health.findings) if record.health is not None else []
-    explained = {identifier for finding in findings for identifier in finding.explains}
+    explained = explained_by(findings)
     return [
         finding for finding in findings if finding.id not in explained and finding.severity > finding_pb2.SEVERITY_INFO
     ]

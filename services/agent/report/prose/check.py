@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from libs.core.catalogue import CATALOGUE
+from services.agent.explained import explained_by
 from services.agent.records import Record, Records
 from services.agent.report.prose.figures import Dimension, figures, plain
 from services.agent.report.prose.known import Known, connection_lists, known_from
@@ -117,7 +118,7 @@ class Ground:
 
     def _is_consequence(self, kind: str) -> bool:
         for health in self._health():
-            explained = {identifier for finding in health.findings for identifier in finding.explains}
+            explained = explained_by(health.findings)
             if any(finding.kind == kind and finding.id in explained for finding in health.findings):
                 return True
         return False
