@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -79,6 +79,14 @@ class AgentConfig:
         regions = list(self.domains) if region == WILDCARD else [region]
         allowed = self.models.allowed(self.domains[name] for name in regions if name in self.domains)
         return [Endpoint.of(entry) for entry in allowed]
+
+    def allows(self, region: str, endpoints: Iterable[Endpoint]) -> bool:
+        """Whether all of these endpoints may see data of a region, by its name; of one that is not known none may."""
+        if not self.models.endpoints:
+            return True
+        domains = [self.domains[region]] if region in self.domains else []
+        allowed = {entry.name for entry in self.models.allowed(domains)}
+        return all(endpoint.label in allowed for endpoint in endpoints)
 
 
 def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> AgentConfig:

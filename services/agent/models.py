@@ -50,7 +50,10 @@ class Models:
             preferred = sorted(endpoints, key=lambda one: bool(specialist.model) and one.label != specialist.model)
             return self._door.chain(preferred, who, _prompt_of(specialist))
 
-        return ModelReasoner(chain_for, self._specialists, self._config.limits.model_seconds), fallback
+        def may_see(region: str) -> bool:
+            return self._config.allows(region, endpoints)
+
+        return ModelReasoner(chain_for, self._specialists, self._config.limits.model_seconds, may_see), fallback
 
     def endpoints_for(self, target: Target) -> list[Endpoint]:
         """The endpoints that may be asked about a target, in order of preference."""

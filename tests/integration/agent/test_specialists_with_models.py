@@ -74,7 +74,8 @@ async def house(
             for name, one in scripted.items()
         }
         budgets = settings.pop("budgets", ModelBudgets())
-        config = ModelsConfig(known, {"gdpr": tuple(known) if allowed is None else allowed}, budgets=budgets)
+        lists = {"gdpr": tuple(known) if allowed is None else allowed, **settings.pop("more_domains", {})}
+        config = ModelsConfig(known, lists, budgets=budgets)
         settings = {"models": config, "domains": {"eu-west-1": "gdpr"}, "specialists": specialists, **settings}
         mesh = await stack.enter_async_context(running(tmp_path, **settings))
         mesh.coordinator.answers.update(

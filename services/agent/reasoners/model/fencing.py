@@ -10,6 +10,7 @@ from google.protobuf import json_format
 
 from libs.sensitivity.model_view import ModelView
 from services.agent.inquiry import CallOutcome
+from services.agent.reasoners.model.boundary import Boundary
 from services.agent.reasoners.model.trimming import trimmed
 from services.agent.records import Record
 from storex.agent.v1 import agent_pb2
@@ -22,10 +23,14 @@ MORE = "show_more"
 
 
 class Fence:
-    """Wraps answers between marks that nobody who writes into a database can know beforehand."""
+    """Wraps answers between marks that nobody who writes into a database can know beforehand.
 
-    def __init__(self, view: ModelView) -> None:
+    What lies beyond the `boundary` is not shown at all.
+    """
+
+    def __init__(self, view: ModelView, boundary: Boundary | None = None) -> None:
         self._view = view
+        self.boundary = boundary or Boundary()
         self._mark = secrets.token_hex(8)
 
     def quote(self, head: str, text: str) -> str:
@@ -39,6 +44,7 @@ class Fence:
 
         What `known` records name stays in view when an answer is cut; `start` leaves out what was shown before.
         """
+        outcome = self.boundary.outcome(outcome)
         status = agent_pb2.ToolStatus.Name(outcome.status).removeprefix("TOOL_STATUS_")
         lines = [f"{outcome.request.tool} {status}"]
         if outcome.repeated:

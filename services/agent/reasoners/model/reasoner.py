@@ -10,6 +10,7 @@ from libs.llm import Message, ToolCallRequest
 from libs.sensitivity.model_view import ModelView
 from services.agent.inquiry import CallOutcome, CallTools, Conclude, Inquiry, ReasonerFailedError, ToolRequest
 from services.agent.loop.recorded import recorded_outcomes
+from services.agent.reasoners.model.boundary import Boundary, MaySee, everything
 from services.agent.reasoners.model.compaction import earlier_turns
 from services.agent.reasoners.model.decoding import json_object
 from services.agent.reasoners.model.delegation import DELEGATE, ChainFor, Team, delegate_schema
@@ -27,10 +28,17 @@ _MAX_REFUSALS = 3
 class ModelReasoner:
     """The lead's conversation, and the specialists that it set to work."""
 
-    def __init__(self, chain_for: ChainFor, specialists: Mapping[str, Specialist], timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        chain_for: ChainFor,
+        specialists: Mapping[str, Specialist],
+        timeout_seconds: float,
+        may_see: MaySee = everything,
+    ) -> None:
+        """`may_see` tells of a region's name whether its data may go to the models of the chains."""
         self._specialists = specialists
         self._view = ModelView()
-        self._fence = Fence(self._view)
+        self._fence = Fence(self._view, Boundary(may_see))
         lead = specialists[LEAD]
         tools = [delegate_schema(specialists), *(tool.schema for tool in lead.tools)]
         self._talk = Talk(chain_for(lead), tools, self._view, self._fence, timeout_seconds)
@@ -96,7 +104,7 @@ class ModelReasoner:
             read = recorded_outcomes(inquiry.records.of_turn(inquiry.turn))
             question += ["You were cut short. This was read before:"] if read else []
             question += [self._fence.wrap(outcome, limit=self._talk.answer_characters) for _, outcome in read]
-        earlier = earlier_turns(inquiry.earlier, self._view)
+        earlier = earlier_turns(self._fence.boundary.turns(inquiry.earlier), self._view)
         self._talk.open([Message("system", text), *earlier, Message("user", "\n".join(question))])
 
 

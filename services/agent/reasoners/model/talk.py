@@ -85,12 +85,14 @@ class Talk:
         for call in self._asked:
             outcome = came.get(call.call_id)
             if outcome is not None:
-                self._outcomes[call.call_id] = outcome
+                self._outcomes[call.call_id] = outcome = self._fence.boundary.outcome(outcome)
                 text = self._fence.wrap(outcome, records, limit=self.answer_characters)
             elif call.call_id in told:
                 text = told[call.call_id]
             elif call.name == MORE:
                 text = shown_again(call.arguments, records, self._fence, self.answer_characters)
+            elif refusal := self._fence.boundary.refusal(call.arguments):
+                text = refusal
             else:
                 text = "The arguments are not a JSON object."
             self._messages.append(Message("tool", text, call_id=call.call_id))
@@ -105,7 +107,7 @@ class Talk:
             if submitted is None and completion.tool_calls:
                 self._asked = completion.tool_calls
                 if not self._only_looks_again(records):
-                    return completion.tool_calls
+                    return tuple(call for call in completion.tool_calls if self._may_be_made(call))
                 continue
             try:
                 if submitted is None and completion.data is None:
@@ -116,12 +118,15 @@ class Talk:
                 self._correct(completion, str(mistake))
 
     def _only_looks_again(self, records: Records) -> bool:
-        """Whether the calls only look at what is recorded; they are answered then."""
-        if self._looks >= _MAX_LOOKS or any(call.name != MORE for call in self._asked):
+        """Whether the calls only look at what is recorded, or may not be made; they are answered then."""
+        if self._looks >= _MAX_LOOKS or any(call.name != MORE and self._may_be_made(call) for call in self._asked):
             return False
         self._looks += 1
         self.answer({}, {}, records)
         return True
+
+    def _may_be_made(self, call: ToolCallRequest) -> bool:
+        return not self._fence.boundary.refusal(call.arguments)
 
     async def _complete(self) -> Completion:
         self._messages = compacted(self._messages, self._outcomes, self._view)
