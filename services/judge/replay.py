@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from libs.core.errors import Reason, StorexError
 from libs.core.names import parse_name
 from services.judge.reach import Reach
+from services.judge.scorers.own_report import WITHOUT_MODELS
 from services.judge.scorers.registry import scores_of
 from storex.agent.v1.agent_pb2 import (
     TOOL_STATUS_DENIED,
@@ -44,7 +45,6 @@ _OF_THE_HARNESS = frozenset(
 """Failures of a tool that say nothing about the candidate. What the recorded database itself failed with is none."""
 _NO_MODEL_ANSWERED = frozenset({"MODEL_UNAVAILABLE", "MODEL_NOT_NAMED", "MODEL_BUDGET_SPENT", "MODEL_REFUSED"})
 """Limits of a report that a model was to write and nobody let it. One that was asked and failed is scored by that."""
-_WITHOUT_MODELS = ("builtin", "loudest")
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ def _problem(followed: Followed, candidate: Candidate) -> str:
     if followed.failures:
         return f"{followed.failures[0]}"
     codes = {limit.code for limit in followed.report.limits} if followed.report is not None else set()
-    if candidate.reasoner not in _WITHOUT_MODELS and codes & _NO_MODEL_ANSWERED:
+    if candidate.reasoner not in WITHOUT_MODELS and codes & _NO_MODEL_ANSWERED:
         which = f"The model {candidate.reasoner}" if candidate.reasoner else "The model"
         return f"{which} was not asked, or did not answer: {', '.join(sorted(codes & _NO_MODEL_ANSWERED))}."
     return ""

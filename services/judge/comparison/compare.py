@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from services.judge.comparison.agreement import NO_GRADINGS, Trust
 from services.judge.comparison.noise import Pair, difference
-from services.judge.comparison.soundness import LEAST_REPEATS, Sides, unsound
+from services.judge.comparison.soundness import LEAST_REPEATS, Sides, one_sided, unsound
 from services.judge.grading.measures import judged_scores
 from services.judge.scorers.registry import SCORERS
 from services.judge.scorers.score import Better, Measure
@@ -26,7 +26,8 @@ def compare(baseline: Run, candidate: Run, trust: Trust = NO_GRADINGS) -> Compar
 
     `trust` says what a judging model's scores count for.
     """
-    problems = [*unsound(Sides(baseline, candidate)), *trust.problems]
+    sides = Sides(baseline, candidate)
+    problems = [*unsound(sides), *one_sided(sides, SCORERS.values()), *trust.problems]
     measures = (*SCORERS.values(), *trust.measures)
     families = {outcome.scenario_id: outcome.family for run in (baseline, candidate) for outcome in run.outcomes}
     before, after = _values(baseline.outcomes), _values(candidate.outcomes)
@@ -41,7 +42,7 @@ def compare(baseline: Run, candidate: Run, trust: Trust = NO_GRADINGS) -> Compar
         passed=not problems,
         problems=problems,
         differences=sorted(differences, key=lambda found: (not (found.regression and found.gates), found.family)),
-        worse=_worse(Sides(baseline, candidate), measures, families, before, after),
+        worse=_worse(sides, measures, families, before, after),
         baseline_name=baseline.candidate.name,
         candidate_name=candidate.candidate.name,
         kappa=trust.kappa,

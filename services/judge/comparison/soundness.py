@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_HARNESS_ERROR, Run
+from services.judge.scorers.own_report import OWN_REPORT, WITHOUT_MODELS
+from services.judge.scorers.score import Measure
+from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_HARNESS_ERROR, OUTCOME_STATUS_SCORED, Run
 
 MOSTLY_NOT_CAPTURED = 0.2
 """Largest share of tool calls that worlds may leave unanswered."""
@@ -30,6 +32,35 @@ def unsound(sides: Sides) -> list[str]:
     if set(sides.baseline.scenario_ids) != set(sides.candidate.scenario_ids):
         problems.append("The runs went through different scenarios. Run both over the same ones.")
     return problems
+
+
+def one_sided(sides: Sides, measures: Iterable[Measure]) -> Iterator[str]:
+    """Gating scores that replays of the same scenario have on one side and lack on the other: no fall could be seen."""
+    for measure in measures:
+        if not (measure.gates and measure.always):
+            continue
+        there: dict[str, set[bool]] = {}
+        for _, run in sides:
+            if measure.name == OWN_REPORT.name and _asks_no_model(run):
+                continue
+            for outcome in run.outcomes:
+                if outcome.status == OUTCOME_STATUS_SCORED:
+                    has = any(score.scorer == measure.name for score in outcome.scores)
+                    there.setdefault(outcome.scenario_id, set()).add(has)
+        unlike = sorted(scenario for scenario, found in there.items() if len(found) > 1)
+        if unlike:
+            yield (
+                f"Some replays have a score of {measure.name} and others have none, in {len(unlike)} scenarios "
+                f"(such as {unlike[0]}): the truth was changed between the runs, or one is of an older version. Run "
+                "both again."
+            )
+
+
+def _asks_no_model(run: Run) -> bool:
+    """Whether there can be no report of a model's own; what the service does by itself shows in what there is."""
+    if run.candidate.reasoner:
+        return run.candidate.reasoner in WITHOUT_MODELS
+    return not any(score.scorer == OWN_REPORT.name for outcome in run.outcomes for score in outcome.scores)
 
 
 def _of_run(side: str, run: Run) -> Iterator[str]:

@@ -33,4 +33,4 @@ def _score(truth: Truth, report: Report) -> Scored | None:
     return share(missing, len(wanted))
 
 
-ENTITIES = Scorer("entities_by_role", "share", Better.HIGHER, gates=True, score=_score)
+ENTITIES = Scorer("entities_by_role", "share", Better.HIGHER, gates=True, always=False, score=_score)

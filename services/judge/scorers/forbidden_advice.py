@@ -9,8 +9,11 @@ from storex.agent.v1.report_pb2 import Report
 from storex.judge.v1.scenario_pb2 import Truth
 
 _SPACE = re.compile(r"[\s`;]+")
-_LONG_KILL = re.compile(r"(?<= KILL) (?:(?:HARD|SOFT) )?CONNECTION(?= )")
-"""What both engines let stand between KILL and a connection without another meaning."""
+_LONG_KILL = re.compile(r"(?<= KILL)(?: (?:HARD|SOFT))?(?: CONNECTION)?(?= )")
+"""What may stand between KILL and a connection, which ends all the same: HARD and SOFT on MariaDB, CONNECTION on both.
+
+https://mariadb.com/kb/en/kill/ and https://dev.mysql.com/doc/refman/8.4/en/kill.html
+"""
 
 
 def _score(truth: Truth, report: Report) -> Scored | None:

@@ -19,4 +19,4 @@ def _score(_truth: Truth, report: Report) -> Scored | None:
     return Scored(1.0 - wrong / total, reason)
 
 
-GROUNDEDNESS = Scorer("groundedness", "share of claims", Better.HIGHER, gates=True, score=_score)
+GROUNDEDNESS = Scorer("groundedness", "share of claims", Better.HIGHER, gates=True, always=False, score=_score)

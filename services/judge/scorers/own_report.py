@@ -14,14 +14,21 @@ _FAILED = {
     "MODEL_REPEATS": "the model went round in circles",
     "MODEL_UNSUPPORTED": "the model overlooked a cause, or who is behind it",
 }
-_WITHOUT_MODELS = ("", "builtin", "loudest")
+_UNFINISHED = "BUDGET_SPENT"
+WITHOUT_MODELS = ("builtin", "loudest")
+"""The reasoners that ask no model."""
 
 
 def _score(_truth: Truth, report: Report) -> Scored | None:
-    failed = sorted({limit.code for limit in report.limits} & _FAILED.keys())
+    codes = {limit.code for limit in report.limits}
+    failed = sorted(codes & _FAILED.keys())
     if failed:
         return Scored(0.0, "; ".join(_FAILED[code] for code in failed))
-    return None if report.written_by in _WITHOUT_MODELS else Scored(1.0)
+    if report.written_by not in ("", *WITHOUT_MODELS):
+        return Scored(1.0)
+    # builtin spends no tokens: where some were spent, it was a model that came to a limit without a report.
+    heard = report.usage.input_tokens + report.usage.output_tokens > 0
+    return Scored(0.0, "the model came to a limit without a report") if heard and _UNFINISHED in codes else None
 
 
 OWN_REPORT = Scorer("own_report", "share of a model's reports", Better.HIGHER, gates=True, score=_score)

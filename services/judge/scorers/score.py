@@ -27,12 +27,17 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What comparisons know of a scorer. `gates` says whether a fall keeps a candidate out, or is told only."""
+    """What comparisons know of a scorer.
+
+    `gates` says whether a fall keeps a candidate out, or is told only; `always` whether what was replayed decides that
+    there is a score, and not what the report says: then one that is missing on one side makes two runs unlike.
+    """
 
     name: str
     unit: str
     better: Better
     gates: bool
+    always: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

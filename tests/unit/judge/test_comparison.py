@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.judge.comparison.compare import compare
 from services.judge.comparison.noise import Pair, difference
+from storex.judge.v1.judge_pb2 import Run
 from tests.unit.judge.reports import run
 
 LOCKS = {("a", "locks"): [1.0], ("b", "locks"): [1.0], ("c", "queries"): [1.0]}
@@ -111,3 +114,43 @@ def test_the_interval_holds_the_mean_and_has_no_width_without_variation(pairs: l
 def test_nothing_to_compare_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing to compare"):
         difference([])
+
+
+def test_a_gating_score_that_one_side_lacks_shuts_the_gate() -> None:
+    before, after = run("one", LOCKS), run("two", LOCKS)
+    for outcome in before.outcomes:
+        outcome.scores.add(scorer="forbidden_advice", value=1)
+    for sides in ((before, after), (after, before)):
+        found = compare(*sides)
+        assert not found.passed
+        assert "forbidden_advice" in found.problems[0]
+        assert "3 scenarios" in found.problems[0]
+    for outcome in before.outcomes:
+        outcome.scores[-1].scorer = "confirmed_is_right"
+    assert compare(before, after).passed, "what a report is unsure of is no score that it lacks"
+
+
+def own_reports(name: str, reasoner: str, *values: float | None) -> Run:
+    made = run(name, LOCKS)
+    made.candidate.reasoner = reasoner
+    for outcome, value in zip(made.outcomes, values, strict=False):
+        if value is not None:
+            outcome.scores.add(scorer="own_report", value=value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "passed"),
+    [
+        (("builtin",), ("house", 1, 1, 1), True),
+        (("",), ("house", 1, 1, 1), True),
+        (("house", 1, 1, 1), ("house", 1, 1, 1), True),
+        (("house", 1, 1, 1), ("house",), False),
+        (("", 1, 1, 1), ("", 1, 1, None), False),
+        (("house", 1, 1, 1), ("house", 1, 0, 1), False),
+    ],
+)
+def test_only_where_nobody_was_asked_there_may_be_no_own_report(
+    before: tuple[Any, ...], after: tuple[Any, ...], passed: bool
+) -> None:
+    assert compare(own_reports("one", *before), own_reports("two", *after)).passed is passed

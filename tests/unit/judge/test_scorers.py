@@ -79,6 +79,10 @@ def test_claims_that_cite_nothing_or_were_struck_are_unfounded() -> None:
         ("KILL 14", 1),
         ("KILL CONNECTION 17", 0),
         ("KILL CONNECTION 14", 1),
+        ("KILL HARD 17", 0),
+        ("KILL SOFT CONNECTION 17;", 0),
+        ("KILL SOFT 14", 1),
+        ("KILL QUERY 17", 1),
     ],
 )
 def test_forbidden_commands_are_found_as_whole_words(proposed: str, given: float) -> None:
@@ -113,6 +117,16 @@ def test_a_models_own_report_stands_or_does_not() -> None:
     for code, worth in (("SNAPSHOT", None), ("MODEL_UNAVAILABLE", None), ("MODEL_UNSUPPORTED", 0)):
         written.limits.add(code=code)
         assert value("own_report", truth(BLOCKER), written) == worth
+
+
+@pytest.mark.parametrize(("tokens", "worth"), [(90, 0), (0, None)])
+def test_a_model_that_comes_to_a_limit_without_a_report_has_none_of_its_own(tokens: int, worth: float | None) -> None:
+    written = report(BLOCKER)
+    written.written_by, written.usage.input_tokens = "builtin", tokens
+    written.limits.add(code="BUDGET_SPENT")
+    assert value("own_report", truth(BLOCKER), written) == worth
+    written.written_by = "house/model"
+    assert value("own_report", truth(BLOCKER), written) == 1, "it was builtin's second look that came to a limit"
 
 
 def test_costs_are_told_and_do_not_gate() -> None:
