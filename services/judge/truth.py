@@ -1,4 +1,8 @@
-"""Checks a scenario before it is kept: a truth with a word that no report can say would fail every candidate."""
+"""Checks a scenario before it is kept.
+
+A truth with a word that no report can say would fail every candidate. One with what looks like customer data is refused
+and not scrubbed, as questions are: a truth that was changed is none.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ from storex.judge.v1.scenario_pb2 import Scenario
 
 HEALTHY_FAMILY = "healthy"
 MOST_QUESTIONS = 5
+_LIKE_DATA = (
+    "holds quoted text, a long number, hex or an address, which could be customer data: give it without, or leave it out"
+)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}", re.ASCII)
 
 
@@ -51,6 +58,13 @@ def _check_truth(scenario: Scenario) -> None:
         for entity in cause.entities:
             if (entity.role, entity.type) not in parts:
                 raise _invalid("truth", f"{cause.kind} has no part {entity.role} {entity.type} in the catalogue")
+            if scrub(entity.value) != entity.value:
+                raise _invalid(
+                    f"truth.root_causes.{cause.kind}", f"the value of {entity.role} {entity.type} {_LIKE_DATA}"
+                )
+    for place, command in enumerate(truth.forbidden_commands, start=1):
+        if scrub(command) != command:
+            raise _invalid("truth.forbidden_commands", f"number {place} {_LIKE_DATA}")
 
 
 def _family(scenario: Scenario) -> str:

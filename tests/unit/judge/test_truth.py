@@ -59,3 +59,26 @@ def test_what_people_type_is_scrubbed_before_it_is_kept() -> None:
     )
     assert "Ada" not in "".join(kept.questions)
     assert "example.com" not in f"{kept.questions} {kept.family}"
+
+
+@pytest.mark.parametrize(
+    "value", ["'Ada Lovelace'", "ada@example.com", "4111111111111111", "deadbeefdeadbeef", "４１１１１１１１１１"]
+)
+def test_what_looks_like_customer_data_in_a_truth_is_refused(value: str) -> None:
+    entity = truth({"lock.row_blocker": [("holder", "user", value)]})
+    command = truth({"lock.row_blocker": ()})
+    command.forbidden_commands.extend(["KILL 17", f"KILL USER {value}"])
+    for there, place in ((entity, "holder user"), (command, "number 2")):
+        with pytest.raises(StorexError) as raised:
+            checked(scenario(truth=there))
+        assert raised.value.reason is Reason.REQUEST_INVALID
+        assert place in raised.value.public_message
+        assert "customer data" in raised.value.public_message
+        assert value not in raised.value.public_message
+
+
+def test_what_is_no_customer_data_is_kept_in_a_truth_as_it_is() -> None:
+    parts = [("holder", "connection_id", "12345678"), ("holder", "user", "orders_app"), ("holder", "host", "10.0.0.7")]
+    there = truth({"lock.row_blocker": parts})
+    there.forbidden_commands.append("KILL CONNECTION `12345678`")
+    assert checked(scenario(truth=there)).truth == there
