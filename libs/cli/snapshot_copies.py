@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from pathlib import Path
 
@@ -34,9 +35,9 @@ def take_in(client: StorexClient, place: Place, instance: str, source: Path) -> 
     if not folder.is_dir():
         message = f"The folder of imports of {instance}'s shard is not on this machine."
         raise CommandError(message, "Go where the shard runs.", ExitStatus.UNAVAILABLE)
-    copy = folder / source.name
-    shutil.copyfile(source, copy)
+    copy = folder / f"{secrets.token_hex(8)}{source.suffix}"  # others may take a file of the same name in meanwhile
     try:
+        shutil.copyfile(source, copy)
         request = ImportSnapshotRequest(name=instance, file_name=copy.name)
         return call(client, client.snapshots.ImportSnapshot, request).snapshot
     finally:

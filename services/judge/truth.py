@@ -16,9 +16,7 @@ from storex.judge.v1.scenario_pb2 import Scenario
 
 HEALTHY_FAMILY = "healthy"
 MOST_QUESTIONS = 5
-_LIKE_DATA = (
-    "holds quoted text, a long number, hex or an address, which could be customer data: give it without, or leave it out"
-)
+_LIKE_DATA = "holds quoted text, a long number, hex or an address, which could be customer data: leave that out"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}", re.ASCII)
 
 

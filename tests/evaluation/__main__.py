@@ -51,7 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     RESULTS.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with lab_mesh() as mesh:
-        recorded = len(record_all(mesh, incidents, require_engines()[0], options.at_once, _say))
+        binary = require_engines()[0]
+        recorded = len(record_all(mesh, incidents, binary, options.at_once, _say, keep=lambda scenario: scenario))
         _say(f"{recorded} worlds of {len(incidents)} incidents in {time.monotonic() - began:.0f} s")
         if not recorded:
             return 1

@@ -10,7 +10,7 @@ import typer
 
 from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.judge.files import read_candidate, read_scenarios
-from libs.cli.judge.folders import with_worlds
+from libs.cli.judge.folders import add_scenarios
 from libs.cli.judge.junit import comparison_junit
 from libs.cli.judge.labels import labels_page, read_labels
 from libs.cli.judge.markdown import comparison_markdown
@@ -54,12 +54,10 @@ def add(
 ) -> None:
     """Add scenarios, or replace those of the same id."""
     scenarios = read_scenarios(path)
-    output, kept = Output(as_json=as_json), []
+    output = Output(as_json=as_json)
     folder = path if path.is_dir() else path.parent
     with connect(file, state_dir, user) as client:
-        for scenario in with_worlds(client, Place.find(file, state_dir), scenarios, folder, instance):
-            request = judge_pb2.PutScenarioRequest(scenario=scenario)
-            kept.append(client.call(client.judge.PutScenario, request).scenario)
+        kept = list(add_scenarios(client, Place.find(file, state_dir), scenarios, folder, instance))
     if as_json:
         output.json({"scenarios": [proto_json(scenario) for scenario in kept]})
     else:
@@ -152,7 +150,7 @@ def show(
 ) -> None:
     """Show a run with the outcome of each replay."""
     with connect(file, state_dir, user) as client:
-        found = client.call(client.judge.GetRun, judge_pb2.GetRunRequest(run_id=run_id)).run
+        found = _run(client, run_id)
     output = Output(as_json=as_json)
     if as_json:
         output.json(proto_json(found))
@@ -170,8 +168,7 @@ def label(
 ) -> None:
     """Write a file with a run's reports and the rubric's questions, for people to answer; `gate --labels` reads it."""
     with connect(file, state_dir, user) as client:
-        found = client.call(client.judge.GetRun, judge_pb2.GetRunRequest(run_id=run_id)).run
-    page = labels_page(found)
+        page = labels_page(_run(client, run_id))
     if target.exists():
         raise CommandError(f"{target} is there already.", "Name another file: answers are not written over.")
     target.write_text(page, encoding="utf-8")
@@ -196,7 +193,7 @@ def compare(
         request = judge_pb2.CompareRunsRequest(baseline_run_id=baseline, candidate_run_id=candidate)
         comparison = client.call(client.judge.CompareRuns, request).comparison
         ids = (baseline, candidate) if only else ()
-        sides = [client.call(client.judge.GetRun, judge_pb2.GetRunRequest(run_id=run_id)).run for run_id in ids]
+        sides = [_run(client, run_id) for run_id in ids]
     _write(comparison, markdown, junit)
     if as_json:
         output.json([proto_json(side) for side in _only(sides, only)] if only else proto_json(comparison))
@@ -243,6 +240,11 @@ def gate(
         output.show(*comparison_view(comparison))
     if not comparison.passed:
         raise typer.Exit(ExitStatus.FAILED)
+
+
+def _run(client: StorexClient, run_id: str) -> judge_pb2.Run:
+    """A run with its outcomes. Raises CallError."""
+    return client.call(client.judge.GetRun, judge_pb2.GetRunRequest(run_id=run_id)).run
 
 
 def _request(

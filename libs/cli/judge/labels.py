@@ -1,10 +1,12 @@
 """People's answers to a rubric's questions, as a YAML file that a command writes and people fill in.
 
-A list; each entry is about one report and names its run, scenario and repeat, with the questions and their answers:
+A list; each entry is about one report and names its run, scenario and repeat, the version of the rubric that its
+questions are of, and their answers:
 
     - run_id: run_0123456789abcdef
       scenario_id: lock.row_blocker@mariadb
       repeat: 0
+      rubric: standard@1
       answers: {says_what_is_wrong: yes, blames_something_else: no, contradicts_itself: }
 
 An answer that is left empty counts as none. What else an entry holds is for whoever reads it.
@@ -33,13 +35,18 @@ _HEAD = """\
 
 
 def labels_page(run: Run) -> str:
-    """A file to be filled in for the graded reports of a run."""
+    """A file to be filled in for the graded reports of a run. Raises CommandError where there is none."""
     graded = [outcome for outcome in run.outcomes if outcome.grading.status == GRADING_STATUS_GRADED]
+    if not graded:
+        raise CommandError(
+            f"No report of {run.run_id} is graded, or none that you may read now.",
+            f"`storex judge run {run.run_id} --rubric standard` grades what is there.",
+        )
     questions = {answer.question_id: answer.question for outcome in graded for answer in outcome.grading.answers}
     head = _HEAD + "".join(f"#   {name}: {text}\n" for name, text in questions.items())
     entries = [_entry(run.run_id, outcome) for outcome in graded]
     body = yaml.dump(entries, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-    return head + (body if entries else "")
+    return head + body
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -58,6 +65,7 @@ def _entry(run_id: str, outcome: Outcome) -> dict[str, object]:
         "run_id": run_id,
         "scenario_id": outcome.scenario_id,
         "repeat": outcome.repeat,
+        "rubric": outcome.grading.rubric,
         "report": _Block(report_markdown(outcome.report) + "\n"),
         "answers": {answer.question_id: None for answer in outcome.grading.answers},
     }
@@ -65,10 +73,10 @@ def _entry(run_id: str, outcome: Outcome) -> dict[str, object]:
 
 def _labels(path: Path, entry: object) -> Iterator[Label]:
     found: dict[str, Any] = entry if isinstance(entry, dict) else {}
-    run_id, scenario_id, repeat = found.get("run_id"), found.get("scenario_id"), found.get("repeat", 0)
-    answers = found.get("answers")
-    if not isinstance(run_id, str) or not isinstance(scenario_id, str) or not isinstance(answers, dict):
-        raise _unusable(path, "has an entry without run_id, scenario_id or answers")
+    run_id, scenario_id, rubric = (_name(found.get(key)) for key in ("run_id", "scenario_id", "rubric"))
+    repeat, answers = found.get("repeat", 0), found.get("answers")
+    if not (run_id and scenario_id and rubric) or not isinstance(answers, dict):
+        raise _unusable(path, "has an entry without run_id, scenario_id, rubric or answers")
     if isinstance(repeat, bool) or not isinstance(repeat, int) or not 0 <= repeat < 2**31:
         raise _unusable(path, f"has a repeat of {scenario_id} that is no number from 0")
     for question, answer in answers.items():
@@ -76,7 +84,13 @@ def _labels(path: Path, entry: object) -> Iterator[Label]:
             continue
         if not isinstance(answer, bool):
             raise _unusable(path, f"answers {question} of {scenario_id} with something that is neither yes nor no")
-        yield Label(run_id=run_id, scenario_id=scenario_id, repeat=repeat, question_id=str(question), yes=answer)
+        yield Label(
+            run_id=run_id, scenario_id=scenario_id, repeat=repeat, question_id=str(question), yes=answer, rubric=rubric
+        )
+
+
+def _name(found: object) -> str:
+    return found if isinstance(found, str) else ""
 
 
 def _unusable(path: Path, problem: str) -> CommandError:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import yaml
 
@@ -26,6 +26,7 @@ from libs.cli.failures import CommandError
 from libs.cli.judge.folders import write_scenario
 from libs.cli.session import Place, connect
 from libs.client import CallError, StorexClient
+from libs.core.names import parse_name
 from storex.diagnostics.v1.diagnostics_pb2 import GetOverviewRequest
 from storex.judge.v1.judge_pb2 import PutScenarioRequest
 from storex.judge.v1.scenario_pb2 import Scenario
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from libs.lab.fleet import LabFleet
     from libs.lab.incidents import Incident
     from libs.lab.truth import Truth
+
+T = TypeVar("T")
 
 REGION = "lab"
 BEFORE_SECONDS = 9.0
@@ -143,45 +146,58 @@ def lab_mesh() -> LabMesh:
 def record(mesh: LabMesh, incident: Incident, binary: EngineBinary, place: int) -> Scenario:
     """Bring an incident about on a server of its own, record its world, and add it as a scenario.
 
-    `place` chooses among the lab's services. Raises CommandError, LabError and CallError.
+    `place` chooses among the lab's services. The mesh goes on to hold the server's name, under which its world is,
+    until `release`. Raises CommandError, LabError and CallError.
     """
     slug = f"db-{secrets.token_hex(4)}"  # a name or a folder that tells of the incident would be asked about with it
-    with at_work(mesh.folder / "servers" / slug, incident, binary, place) as (fleet, looked_at):
-        name = mesh.serve(slug, fleet, looked_at)
-        time.sleep(BEFORE_SECONDS)
-        running = fleet.inject(incident.id, looked_at)
-        time.sleep(SETTLE_SECONDS)
+    try:
+        with at_work(mesh.folder / "servers" / slug, incident, binary, place) as (fleet, looked_at):
+            name = mesh.serve(slug, fleet, looked_at)
+            time.sleep(BEFORE_SECONDS)
+            running = fleet.inject(incident.id, looked_at)
+            time.sleep(SETTLE_SECONDS)
+            with mesh.client() as client:
+                made = client.call(client.snapshots.CreateSnapshot, CreateSnapshotRequest(name=name)).snapshot
+        scenario = scenario_of(incident.id, binary.kind, running.truth, made.name)
         with mesh.client() as client:
-            made = client.call(client.snapshots.CreateSnapshot, CreateSnapshotRequest(name=name)).snapshot
-    scenario = scenario_of(incident.id, binary.kind, running.truth, made.name)
-    with mesh.client() as client:
-        return client.call(client.judge.PutScenario, PutScenarioRequest(scenario=scenario)).scenario
+            return client.call(client.judge.PutScenario, PutScenarioRequest(scenario=scenario)).scenario
+    except BaseException:
+        mesh.release(slug)
+        raise
 
 
 def record_all(
-    mesh: LabMesh, incidents: Sequence[Incident], binary: EngineBinary, at_once: int, tell: Callable[[str], None]
-) -> list[Scenario]:
-    """Record incidents, so many at a time, as scenarios of the mesh; what could not be brought about is told."""
+    mesh: LabMesh,
+    incidents: Sequence[Incident],
+    binary: EngineBinary,
+    at_once: int,
+    tell: Callable[[str], None],
+    keep: Callable[[Scenario], T],
+) -> list[T]:
+    """Record incidents, so many at a time, as scenarios of the mesh; returns what `keep` makes of each at once.
+
+    What could not be recorded or kept is told, and keeps nothing from the others.
+    """
     from libs.lab.errors import LabError
 
-    def one(place: int) -> Scenario | None:
+    def one(place: int) -> tuple[T] | None:
         try:
             scenario = record(mesh, incidents[place], binary, place)
-        except LabError as error:
+            kept = keep(scenario)
+        except (LabError, CommandError, CallError) as error:
             tell(f"{incidents[place].id}: {error}")
             return None
         tell(f"recorded {scenario.scenario_id}")
-        return scenario
+        return (kept,)
 
     with ThreadPoolExecutor(at_once) as pool:
-        found = pool.map(one, range(len(incidents)))
-        return [scenario for scenario in found if scenario is not None]
+        return [found[0] for found in pool.map(one, range(len(incidents))) if found is not None]
 
 
 def record_into(
     folder: Path, names: Sequence[str], engine: str, at_once: int, tell: Callable[[str], None]
 ) -> tuple[list[Path], int]:
-    """Record incidents, or `all`, in a mesh of their own and write them into a folder.
+    """Record incidents, or `all`, in a mesh of their own and write each into a folder as soon as it is recorded.
 
     Returns the scenarios' files, and how many there should be. Raises LabError, CommandError and CallError.
     """
@@ -192,10 +208,17 @@ def record_into(
     binaries = [binary for binary in require_engines() if engine.lower() in ("", binary.kind.lower())]
     if not binaries:
         raise CommandError(f"There is no {engine} on this machine.", "Leave --engine out, or install it.")
+
+    def keep(scenario: Scenario) -> Path:
+        try:
+            with mesh.client() as client:
+                return write_scenario(client, mesh.place, scenario, folder)
+        finally:
+            name = parse_name(scenario.world, snapshots=True).instance_name
+            mesh.release(str(name).rpartition("/")[2])  # its server is gone, and would be asked again and again
+
     with lab_mesh() as mesh:
-        recorded = record_all(mesh, incidents, binaries[0], at_once, tell)
-        with mesh.client() as client:
-            return [write_scenario(client, mesh.place, scenario, folder) for scenario in recorded], len(incidents)
+        return record_all(mesh, incidents, binaries[0], at_once, tell, keep), len(incidents)
 
 
 @contextmanager

@@ -13,11 +13,13 @@ from libs.config import JudgeConfig
 from services.judge.comparison.soundness import Sides
 from services.judge.grading.measures import JUDGED, judged_measure
 from services.judge.scorers.score import Measure
-from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED, Agreement, Answer, Grading, Label
+from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED, Agreement, Answer, Label
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run
 
 Pairs = Sequence[tuple[bool, bool]]
 """What a person says of a report and what the model says, each as whether it speaks for the report."""
+_Labelled = tuple[str, str, int, str, str]
+"""Run, scenario, repeat, rubric and question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,17 @@ def trust_in(sides: Sides, labels: Iterable[Label], runs: Mapping[str, Run], set
         return NO_GRADINGS
     judges = {(one.rubric, one.model) for one in graded if one.status == GRADING_STATUS_GRADED}
     notes = list(_mixed(judges))
-    labelled = {(label.run_id, label.scenario_id, label.repeat, label.question_id): label.yes for label in labels}
+    labelled = {
+        (label.run_id, label.scenario_id, label.repeat, label.rubric, label.question_id): label.yes for label in labels
+    }
     pairs = _pairs(labelled, runs, judges)
     if labelled:
         lost = len(labelled) - sum(map(len, pairs.values()))
-        notes += [f"{lost} of {len(labelled)} labels are of reports that this model did not grade."] if lost else []
+        notes += (
+            [f"{lost} of {len(labelled)} labels are of reports that this model did not grade, or by another rubric."]
+            if lost
+            else []
+        )
     agreements = [_agreement(dimension, pairs[dimension], settings, mixed=len(judges) > 1) for dimension in JUDGED]
     missing = list(_missing(sides))
     gating = any(one.gates for one in agreements)
@@ -85,13 +93,15 @@ def _mixed(judges: set[tuple[str, str]]) -> Iterator[str]:
 
 
 def _pairs(
-    labelled: Mapping[tuple[str, str, int, str], bool], runs: Mapping[str, Run], judges: set[tuple[str, str]]
+    labelled: Mapping[_Labelled, bool], runs: Mapping[str, Run], judges: set[tuple[str, str]]
 ) -> dict[str, list[tuple[bool, bool]]]:
     """By dimension. A yes counts by what it says of the report, so that no question agrees by its wording alone."""
     found: dict[str, list[tuple[bool, bool]]] = {dimension: [] for dimension in JUDGED}
     for run_id, run in runs.items():
         for outcome, answer in _answers(run, judges):
-            yes = labelled.get((run_id, outcome.scenario_id, outcome.repeat, answer.question_id))
+            yes = labelled.get(
+                (run_id, outcome.scenario_id, outcome.repeat, outcome.grading.rubric, answer.question_id)
+            )
             if yes is not None and answer.dimension in found:
                 found[answer.dimension].append(((yes == answer.yes) == answer.favourable, answer.favourable))
     return found
@@ -129,14 +139,10 @@ def _why_not(pairs: Pairs, found: float, settings: JudgeConfig, *, mixed: bool) 
 def _missing(sides: Sides) -> Iterator[str]:
     for side, run in sides:
         scored = [outcome for outcome in run.outcomes if outcome.status == OUTCOME_STATUS_SCORED]
-        lacking = [outcome.grading for outcome in scored if not _is_graded(outcome.grading)]
+        lacking = [one.grading for one in scored if one.grading.status != GRADING_STATUS_GRADED]
         if lacking:
             problem = next((grading.problem for grading in lacking if grading.problem), "They were not asked for.")
             yield (
                 f"{side}'s run lacks {len(lacking)} of {len(scored)} gradings by the judging model, which says nothing "
                 f"about the candidate: {problem} Go on with run {run.run_id} and its rubric: they are tried again."
             )
-
-
-def _is_graded(grading: Grading) -> bool:
-    return grading.status == GRADING_STATUS_GRADED

@@ -16,4 +16,6 @@ def _score(truth: Truth, report: Report) -> Scored | None:
     return Scored(float(right), "" if right else f"{Verdict.Name(report.verdict)} is wrong")
 
 
-CONFIRMED_RIGHT = Scorer("confirmed_is_right", "share of sure reports", Better.HIGHER, gates=True, always=False, score=_score)
+CONFIRMED_RIGHT = Scorer(
+    "confirmed_is_right", "share of sure reports", Better.HIGHER, gates=True, always=False, score=_score
+)

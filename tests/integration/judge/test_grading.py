@@ -163,7 +163,13 @@ async def test_a_spent_budget_and_what_looks_like_customer_data_send_nothing(tmp
 
 def _labels(run: Run, question: str, against: int) -> list[Label]:
     return [
-        Label(run_id=run.run_id, scenario_id=outcome.scenario_id, question_id=question, yes=number >= against)
+        Label(
+            run_id=run.run_id,
+            scenario_id=outcome.scenario_id,
+            question_id=question,
+            rubric="standard@1",
+            yes=number >= against,
+        )
         for number, outcome in enumerate(run.outcomes)
     ]
 

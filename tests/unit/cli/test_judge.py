@@ -8,7 +8,7 @@ from rich.console import Console
 
 from libs.cli.failures import CommandError
 from libs.cli.judge.files import read_candidate, read_scenarios
-from libs.cli.judge.folders import with_worlds
+from libs.cli.judge.folders import add_scenarios
 from libs.cli.judge.junit import comparison_junit
 from libs.cli.judge.markdown import comparison_markdown
 from libs.cli.judge.recording import record_into
@@ -148,10 +148,11 @@ def test_two_runs_are_shown_scenario_by_scenario_and_repeat_by_repeat() -> None:
 
 def test_worlds_that_are_files_need_an_instance(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text(SCENARIO.replace("regions/lab/instances/a/snapshots/s", "one.world"))
+    nobody = StorexClient("127.0.0.1:9", str)
     with pytest.raises(CommandError, match=r"the file one\.world"):
-        with_worlds(StorexClient("127.0.0.1:9", str), Place(tmp_path, None), read_scenarios(tmp_path), tmp_path, "")
+        list(add_scenarios(nobody, Place(tmp_path, None), read_scenarios(tmp_path), tmp_path, ""))
     with pytest.raises(CommandError, match="There is no file"):
-        with_worlds(StorexClient("127.0.0.1:9", str), Place(tmp_path, None), read_scenarios(tmp_path), tmp_path, "a")
+        list(add_scenarios(nobody, Place(tmp_path, None), read_scenarios(tmp_path), tmp_path, "a"))
 
 
 def test_an_incident_or_engine_that_there_is_not_is_told(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def comparison() -> Comparison:
     made = Comparison(baseline_name="now", candidate_name="new", passed=True, kappa=0.5)
     made.agreements.add(scorer="judged_accuracy", kappa=0.72, labels=24, gates=True)
     made.agreements.add(scorer="judged_helpfulness", labels=0, reason="there are no labels by people")
-    made.notes.append("2 of 26 labels are of reports that this model did not grade.")
+    made.notes.append("2 of 26 labels are of reports that this model did not grade, or by another rubric.")
     return made
 
 
@@ -38,12 +38,18 @@ def test_a_page_is_filled_in_and_read_again(tmp_path: Path) -> None:
     assert "End it." in page
     path.write_text(page.replace("says:\n", "says: yes\n").replace("not_else:\n", "not_else: no\n"))
     found = read_labels(path)
-    assert [(one.run_id, one.scenario_id, one.repeat, one.question_id, one.yes) for one in found] == [
-        ("run-new", "s00", 0, "says", True),
-        ("run-new", "s00", 0, "not_else", False),
+    assert [(one.run_id, one.scenario_id, one.repeat, one.rubric, one.question_id, one.yes) for one in found] == [
+        ("run-new", "s00", 0, "standard@1", "says", True),
+        ("run-new", "s00", 0, "standard@1", "not_else", False),
     ]
     path.write_text(page.replace("says:\n", "says: yes\n"))
     assert len(read_labels(path)) == 1, "what is left empty counts as none"
+
+
+def test_a_run_that_nobody_graded_has_nothing_to_label() -> None:
+    with pytest.raises(CommandError, match="No report of run-new is graded") as refused:
+        labels_page(graded_run("new", [failed()]))
+    assert "storex judge run run-new --rubric" in refused.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -51,10 +57,11 @@ def test_a_page_is_filled_in_and_read_again(tmp_path: Path) -> None:
     [
         ({}, "no list"),
         ([], "gives no answer"),
-        ([{"run_id": "r", "scenario_id": "s", "answers": {"q": None}}], "gives no answer"),
-        ([{"run_id": "r", "answers": {"q": True}}], "without run_id, scenario_id or answers"),
-        ([{"run_id": "r", "scenario_id": "s", "answers": {"q": "perhaps"}}], "neither yes nor no"),
-        ([{"run_id": "r", "scenario_id": "s", "repeat": -1, "answers": {"q": True}}], "no number"),
+        ([{"run_id": "r", "scenario_id": "s", "rubric": "q@1", "answers": {"q": None}}], "gives no answer"),
+        ([{"run_id": "r", "answers": {"q": True}}], "without run_id, scenario_id, rubric or answers"),
+        ([{"run_id": "r", "scenario_id": "s", "answers": {"q": True}}], "without run_id, scenario_id, rubric"),
+        ([{"run_id": "r", "scenario_id": "s", "rubric": "q@1", "answers": {"q": "perhaps"}}], "neither yes nor no"),
+        ([{"run_id": "r", "scenario_id": "s", "rubric": "q@1", "repeat": -1, "answers": {"q": True}}], "no number"),
         (["r"], "without"),
     ],
 )

@@ -8,7 +8,7 @@ from services.judge.comparison.compare import compare
 from services.judge.comparison.soundness import Sides
 from storex.judge.v1.grading_pb2 import Label
 from storex.judge.v1.judge_pb2 import Run
-from tests.unit.judge.graded import failed, graded_run, grading
+from tests.unit.judge.graded import RUBRIC, failed, graded_run, grading
 from tests.unit.judge.reports import run
 
 FAVOURABLE, AGAINST = True, False
@@ -23,7 +23,7 @@ def runs(*favourable: bool) -> tuple[Run, Run]:
 
 def labels(of: Run, question: str, *yes: bool) -> list[Label]:
     return [
-        Label(run_id=of.run_id, scenario_id=f"s{number:02}", question_id=question, yes=one)
+        Label(run_id=of.run_id, scenario_id=f"s{number:02}", question_id=question, yes=one, rubric=RUBRIC)
         for number, one in enumerate(yes)
     ]
 
@@ -88,11 +88,26 @@ def test_labels_of_another_judge_or_of_no_report_are_not_counted_and_told() -> N
     sides = runs(FAVOURABLE, AGAINST, FAVOURABLE, AGAINST)
     other = graded_run("other", [grading({"accuracy/says": True}, model="grader/small")])
     given = [*labels(sides[0], "says", True, False, True, False), *labels(other, "says", False)]
-    given.append(Label(run_id=sides[0].run_id, scenario_id="s00", question_id="unknown", yes=True))
+    given.append(Label(run_id=sides[0].run_id, scenario_id="s00", question_id="unknown", yes=True, rubric=RUBRIC))
     known = {one.run_id: one for one in (*sides, other)}
     found = trust_in(Sides(*sides), given, known, FEW)
     assert (found.agreements[0].labels, found.agreements[0].kappa) == (4, 1)
-    assert found.notes == ("2 of 6 labels are of reports that this model did not grade.",)
+    assert found.notes == ("2 of 6 labels are of reports that this model did not grade, or by another rubric.",)
+
+
+def test_labels_of_an_older_version_of_the_rubric_do_not_count_for_a_newer_one() -> None:
+    gradings = [
+        grading({"accuracy/says": one, "helpfulness/not_harmful": True}, rubric="standard@2")
+        for one in (FAVOURABLE, AGAINST, FAVOURABLE, AGAINST)
+    ]
+    sides = graded_run("old", gradings), graded_run("new", gradings)
+    given = labels(sides[0], "says", True, False, True, False)
+    found = trust(sides, given)
+    assert [one.reason for one in found.agreements] == ["there are no labels by people"] * 2
+    assert found.notes == ("4 of 4 labels are of reports that this model did not grade, or by another rubric.",)
+    for label in given:
+        label.rubric = "standard@2"
+    assert trust(sides, given).agreements[0].kappa == 1
 
 
 def test_two_judges_are_not_compared() -> None:

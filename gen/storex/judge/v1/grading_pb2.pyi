@@ -152,6 +152,7 @@ class Label(_message.Message):
     REPEAT_FIELD_NUMBER: _builtins.int
     QUESTION_ID_FIELD_NUMBER: _builtins.int
     YES_FIELD_NUMBER: _builtins.int
+    RUBRIC_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run that the report is of."""
     scenario_id: _builtins.str
@@ -162,6 +163,8 @@ class Label(_message.Message):
     """The question's id in the rubric."""
     yes: _builtins.bool
     """Whether the person says yes."""
+    rubric: _builtins.str
+    """The rubric that the question is of, such as `standard@1`. A label counts only for that version."""
     def __init__(
         self,
         *,
@@ -170,10 +173,11 @@ class Label(_message.Message):
         repeat: _builtins.int = ...,
         question_id: _builtins.str = ...,
         yes: _builtins.bool = ...,
+        rubric: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["question_id", b"question_id", "repeat", b"repeat", "run_id", b"run_id", "scenario_id", b"scenario_id", "yes", b"yes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["question_id", b"question_id", "repeat", b"repeat", "rubric", b"rubric", "run_id", b"run_id", "scenario_id", b"scenario_id", "yes", b"yes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
