@@ -99,13 +99,14 @@ def _seconds(cells: list[Cell]) -> str:
 
 
 def _table(cells: list[Cell]) -> Iterable[str]:
-    engines = sorted({(cell.engine, cell.version) for cell in cells})
-    yield "| | what happens |" + "".join(f" {engine} {version} |" for engine, version in engines) + "\n"
+    engines = sorted({cell.engine for cell in cells})
+    versions = {engine: sorted({cell.version for cell in cells if cell.engine == engine}) for engine in engines}
+    yield "| | what happens |" + "".join(f" {engine} {', '.join(versions[engine])} |" for engine in engines) + "\n"
     yield "|---|---|" + "---|" * len(engines) + "\n"
     for incident in INCIDENTS.values():
         mine = {cell.engine: cell for cell in cells if cell.incident == incident.id}
         if mine:
-            columns = "".join(f" {_words(mine.get(engine))} |" for engine, _ in engines)
+            columns = "".join(f" {_words(mine.get(engine))} |" for engine in engines)
             yield f"| `{incident.id}` | {incident.title} |{columns}\n"
 
 

@@ -1,4 +1,7 @@
-"""Which engines a run is on: every test on the first, a core on each; what was found and what was not is said."""
+"""Which engines a run is on: every test on the first, a core on each; what was found and what was not is said.
+
+A run on several processes keeps the tests of one file together, and those of a folder that share a running mesh.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,20 @@ _ON_EACH_ENGINE = (
 )
 """What `make test` runs on every engine there is; the rest meets the others in `make verify`."""
 
+_SHARE_A_MESH = ("tests/canary/", "tests/e2e/access/", "tests/e2e/cli/", "tests/e2e/judge/")
+"""Folders whose tests share what takes longest to start."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        shared = next((folder for folder in _SHARE_A_MESH if file.startswith(folder)), file)
+        item.add_marker(pytest.mark.xdist_group(shared))
+    _leave_to_verify(items)
+
+
+def _leave_to_verify(items: list[pytest.Item]) -> None:
     kinds = [binary.kind for binary in find_engines()]
     first = "MariaDB" if "MariaDB" in kinds else next(iter(kinds), "")
     others = [kind for kind in kinds if kind != first]

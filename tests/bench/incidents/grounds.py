@@ -26,6 +26,8 @@ _SIZES = {"K": 1, "M": 2, "G": 3, "T": 4}
 _SPANS = re.compile(r"(\d+) d (\d+) h|(\d+) h (\d+) min|(\d+) min (\d+) s|([\d.]+) (ms|s)\b")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?Z?(?: UTC)?")
 _COMMANDS = re.compile(r"`[^`]*`")
+_ROUNDING = 1e-6
+"""What a sum of binary fractions may be off by, so that a half is taken for a half."""
 _SHOWN_IN_HEALTH = ("CHECK_RESULT_CLEAR", "CHECK_RESULT_FOUND")
 
 
@@ -202,14 +204,13 @@ def _seconds(span: re.Match[str]) -> tuple[float, float]:
 
 
 def _made_of(value: float, step: float, numbers: Sequence[float]) -> bool:
-    """Whether a figure is one of the numbers, a percentage of it or of the rest, or made of two of them."""
+    """Whether a figure is one of the numbers, a percentage of it or of the rest, or made of two, all as rounded."""
     for one in numbers:
-        if any(abs(result - value) <= step for result in (one, one * 100, (1 - one) * 100)):
-            return True
+        made = [one, one * 100, (1 - one) * 100]
         for other in numbers:
-            made = [one - other, one + other, *([one / other, 100 * one / other] if other else [])]
-            if any(abs(result - value) <= max(step, 0.01 * abs(value)) for result in made):
-                return True
+            made += [one - other, *([one / other, 100 * one / other] if other else [])]
+        if any(abs(result - value) <= 0.5 * step + _ROUNDING for result in made):
+            return True
     return False
 
 

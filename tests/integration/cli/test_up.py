@@ -63,7 +63,7 @@ def service_pids(file: Path) -> list[int]:
     return [service["pid"] for service in shown["services"]]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_stops_everything(file: Path, number: signal.Signals) -> None:
     with Foreground(file) as mesh:
         assert {event["service"] for event in mesh.events} == {"shard-r1", "coordinator", "agent", "judge", ""}

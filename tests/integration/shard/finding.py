@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from services.shard.health import assess
 from services.shard.view import InstanceView
@@ -28,6 +28,25 @@ async def found(view: InstanceView, kind: str, seconds: float = 15.0) -> finding
     health = await health_when(view, lambda seen: kind in kinds(seen), seconds)
     assert kind in kinds(health), [check for check in health.checks if check.kind == kind]
     return next(finding for finding in health.findings if finding.kind == kind)
+
+
+async def stays_clear(view: InstanceView, kind: str, seconds: int = 8) -> None:
+    """Look each second: it is never found, and from the third look on the check is made and clear."""
+    for look in range(seconds):
+        await asyncio.sleep(1)
+        health = await assess(view, {})
+        assert kind not in kinds(health), [finding.summary for finding in health.findings]
+        if look >= 2:
+            assert not_clear(health, {kind}) == {}
+
+
+def not_clear(health: diagnostics_pb2.InstanceHealth, wanted: Collection[str] = ()) -> dict[str, str]:
+    """What the checks say, or those of these kinds, that are not clear: by kind, why."""
+    return {
+        check.kind: check.reason or finding_pb2.CheckResult.Name(check.result)
+        for check in health.checks
+        if check.result != finding_pb2.CHECK_RESULT_CLEAR and (not wanted or check.kind in wanted)
+    }
 
 
 def kinds(health: diagnostics_pb2.InstanceHealth) -> list[str]:

@@ -96,18 +96,28 @@ async def test_what_was_seen_running_is_explained_where_the_engine_keeps_no_text
 ) -> None:
     engine.execute("UPDATE performance_schema.setup_consumers SET enabled = 'NO' WHERE name LIKE '%history'")
     try:
-        slow = f"SELECT SLEEP(0.6) FROM carts WHERE note <> '{LITERAL}'"
+        slow = f"SELECT SLEEP(0.9) FROM carts WHERE note <> '{LITERAL}'"
         thread = threading.Thread(target=run, args=(engine, slow))
         thread.start()
-        await asyncio.sleep(1.6)
-        running = instance.view.history.activity[-1].running
-        digest = next(one.digest for one in running if "SLEEP" in one.text.upper())
+        digest = await _digest_running(instance, "SLEEP")
         answer = await explain(instance, digest)
         await asyncio.to_thread(thread.join, 10)
     finally:
         engine.execute("UPDATE performance_schema.setup_consumers SET enabled = 'YES' WHERE name LIKE '%ts_history'")
     assert answer.text == plans_pb2.PLAN_TEXT_RUNNING
     assert [step.table for step in answer.steps] == ["carts"]
+
+
+async def _digest_running(instance: Instance, word: str, seconds: float = 10) -> str:
+    """The digest of a statement with that word, once it has been seen at work."""
+    until = time.monotonic() + seconds
+    while True:
+        found = [
+            one.digest for seen in instance.view.history.activity for one in seen.running if word in one.text.upper()
+        ]
+        if found or time.monotonic() > until:
+            return found[0]
+        await asyncio.sleep(0.1)
 
 
 async def test_a_change_of_definition_does_not_hold_explaining_up(engine: RunningEngine, instance: Instance) -> None:

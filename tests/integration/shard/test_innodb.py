@@ -13,9 +13,8 @@ import pytest
 from pymysql.cursors import Cursor
 
 from libs.lab.engines import RunningEngine
-from services.shard.health import assess
 from services.shard.view import InstanceView
-from tests.integration.shard.finding import cited, found, kinds, parts
+from tests.integration.shard.finding import cited, found, parts, stays_clear
 
 pytestmark = pytest.mark.engine
 
@@ -86,9 +85,7 @@ async def test_idle_transactions_that_keep_no_view_are_no_finding(archive: Runni
             if "COMMITTED" in begin:
                 cursor.execute("SELECT COUNT(*) FROM notes")
         async with working(archive, change):
-            for _ in range(8):
-                await asyncio.sleep(1)
-                assert "innodb.purge_lag" not in kinds(await assess(view, {}))
+            await stays_clear(view, "innodb.purge_lag")
 
 
 @contextmanager
@@ -155,9 +152,7 @@ async def test_other_commits_are_no_finding(
 ) -> None:
     with variables(archive, settings):
         async with working(archive, work):
-            for _ in range(8):
-                await asyncio.sleep(1)
-                assert "innodb.flush_per_commit" not in kinds(await assess(view, {}))
+            await stays_clear(view, "innodb.flush_per_commit")
 
 
 @pytest.fixture
@@ -193,6 +188,4 @@ async def test_a_pool_that_holds_what_is_read_is_no_finding(library: RunningEngi
         library.execute("SELECT COUNT(*) FROM archive.notes")
     with variables(library, {"innodb_buffer_pool_size": LARGE_POOL}):
         async with working(library, read_anywhere):
-            for _ in range(10):
-                await asyncio.sleep(1)
-                assert "innodb.buffer_pool" not in kinds(await assess(view, {}))
+            await stays_clear(view, "innodb.buffer_pool", seconds=10)

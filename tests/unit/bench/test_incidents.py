@@ -51,6 +51,13 @@ def _invent_figure(report: report_pb2.Report) -> None:
     report.root_causes[0].summary += " It lasts for 4,711 s."
 
 
+def _count_one_more(report: report_pb2.Report) -> None:
+    link = next(link for link in report.causal_chain if link.evidence_refs)
+    cited = [report.evidence[position].value for position in link.evidence_refs]
+    highest = max(int(value) for value in cited if value.isdecimal())
+    link.text += f" It is {highest + 1:,}."
+
+
 def _change_unit(report: report_pb2.Report) -> None:
     report.root_causes[0].summary = report.root_causes[0].summary.replace("38 s", "38 ms")
 
@@ -72,6 +79,7 @@ def _rule_out(report: report_pb2.Report) -> None:
         _cite_nothing,
         _cite_beyond,
         _invent_figure,
+        _count_one_more,
         _change_unit,
         _invent_entity,
         _rule_out,
