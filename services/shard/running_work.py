@@ -6,7 +6,7 @@ A statement that takes minutes would else be unknown for minutes, while it is th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from services.shard.sampler.history import ActivitySample, DigestKey, RunningStatement
@@ -41,18 +41,23 @@ class RunningWork:
         stats.running_load = round(self.load, 4)
 
 
-def running_work(samples: Sequence[ActivitySample], now: float, window: float) -> Mapping[DigestKey, RunningWork]:
-    """By schema and digest, as the newest sample of the window saw it; sessions that wait for a lock do no work."""
+def running_work(
+    samples: Sequence[ActivitySample], now: float, window: float, waiting: Set[int] = frozenset()
+) -> Mapping[DigestKey, RunningWork]:
+    """By schema and digest, as the newest sample of the window saw it; sessions that wait for a lock do no work.
+
+    `waiting` are the connections that wait for a row lock now: their state in the process list does not tell.
+    """
     within = [sample for sample in samples if sample.at >= now - window]
     if not within or now - within[-1].at > RECENT:
         return {}
     caught: dict[DigestKey, int] = defaultdict(int)
     for sample in within:
         for running in sample.running:
-            caught[running.schema, running.digest] += not running.waits_for_lock
+            caught[running.schema, running.digest] += _works(running, waiting)
     latest: dict[DigestKey, list[RunningStatement]] = defaultdict(list)
     for running in within[-1].running:
-        if not running.waits_for_lock:
+        if _works(running, waiting):
             latest[running.schema, running.digest].append(running)
     return {
         key: RunningWork(
@@ -64,3 +69,7 @@ def running_work(samples: Sequence[ActivitySample], now: float, window: float) -
         )
         for key, found in latest.items()
     }
+
+
+def _works(running: RunningStatement, waiting: Set[int]) -> bool:
+    return not running.waits_for_lock and running.connection_id not in waiting

@@ -15,12 +15,12 @@ from services.shard.digest_window import DigestDelta, LostWork, cumulative, delt
 from services.shard.history.past_work import PastWork, past_work
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.running_work import RunningWork, running_work
-from services.shard.sampler.history import DigestSample, RunningStatement
+from services.shard.running_work import RECENT, RunningWork, running_work
+from services.shard.sampler.history import DigestKey, DigestSample, RunningStatement
 from services.shard.sight.counting import COUNTING_STATEMENTS, uncounted_statements
 from services.shard.statement_texts import KnownStatement
 from services.shard.system_statements import is_system
-from services.shard.view import InstanceView, timestamp
+from services.shard.view import InstanceView, timestamp, whole
 from services.shard.work_changes import Change, Cost, unindexed_calls, work_change
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, session_pb2
@@ -44,6 +44,8 @@ _UNSAMPLED = entity_pb2.Limit(
     message="Statements were sampled once a second: times are estimates; calls and rows returned are not known.",
 )
 _PICO = 1e12
+_LOCK_WAIT = "LOCK WAIT"
+"""The state of a transaction that waits for a row lock."""
 
 
 async def list_top_queries(
@@ -62,7 +64,8 @@ async def list_top_queries(
     now = view.clock.monotonic()
     if results.has(Statement.DIGESTS) and before is not None:
         measured = max(now - before.at, 1e-3)
-        queries, limits = _counted(view, results, before, measured)
+        running = dict(running_work(view.history.activity, now, measured, await _in_lock_wait(view, now)))
+        queries, limits = _counted(view, results, before, measured, running)
         limits += [*uncounted_statements(results), *_prepared(view, results, before.at), *_within_calls(queries)]
     else:
         queries, measured = _sampled(view, now, window)
@@ -105,15 +108,28 @@ async def _baseline(view: InstanceView, window: float) -> DigestSample | None:
     return before
 
 
+async def _in_lock_wait(view: InstanceView, now: float) -> set[int]:
+    """The connections that wait for a row lock, where anything runs for long: nothing else shows that of a read."""
+    running = running_work(view.history.activity, now, SHORTEST_WINDOW + RECENT)
+    if not any(work.is_long for work in running.values()):
+        return set()
+    results = await view.source.read(Statement.TRANSACTIONS)
+    rows = results.rows(Statement.TRANSACTIONS)
+    return {whole(row["connection_id"]) for row in rows if row["state"] == _LOCK_WAIT}
+
+
 def _counted(
-    view: InstanceView, results: ResultSets, before: DigestSample, measured: float
+    view: InstanceView,
+    results: ResultSets,
+    before: DigestSample,
+    measured: float,
+    running: dict[DigestKey, RunningWork],
 ) -> tuple[list[diagnostics_pb2.QueryStats], list[entity_pb2.Limit]]:
     rows = results.rows(Statement.DIGESTS)
     rows_now, now = cumulative(rows, before.counters), view.clock.monotonic()
     # A slow server is sampled seldom. A world stays as it was: answers must not depend on what is asked beside them.
     if not view.snapshot and now - view.history.digests[-1].at >= KEPT_APART:
         view.history.add_digests(DigestSample(now, rows_now))
-    running = dict(running_work(view.history.activity, now, measured))
     queries = []
     for delta in deltas(rows, before.counters):
         known = view.texts.of_engine(delta.digest, delta.digest_text)

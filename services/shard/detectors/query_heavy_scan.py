@@ -35,7 +35,7 @@ def detect(readings: Readings) -> Detection:
         reason = "Without statement digests it is not known how many rows a statement reads."
         return Detection(not_checked=True, reason=reason)
     all_rows = sum(query.rows_examined for query in answer.queries)
-    heavy = [place for place, query in enumerate(answer.queries) if _is_heavy(query, all_rows)]
+    heavy = [place for place, query in enumerate(answer.queries) if _is_heavy(query, all_rows, readings)]
     guilty = [place for place in heavy if not _is_a_batch(answer.queries[place], readings)][:MOST_FINDINGS]
     if guilty:
         return Detection(tuple(_finding(answer, place) for place in guilty))
@@ -45,8 +45,8 @@ def detect(readings: Readings) -> Detection:
     return Detection(reason=f"The statement that reads most reads {most:.0f} rows a call.")
 
 
-def _is_heavy(query: diagnostics_pb2.QueryStats, all_rows: int) -> bool:
-    if runs_on_and_on(query):
+def _is_heavy(query: diagnostics_pb2.QueryStats, all_rows: int, readings: Readings) -> bool:
+    if runs_on_and_on(query, readings.history):
         return not looks_for_few_rows(query.statement.digest_text)
     return (
         load_of(query) >= LOAD

@@ -1,9 +1,12 @@
-"""`query.missing_index`: a statement that looks for few rows reads very many, without an index, and it matters."""
+"""`query.missing_index`: a statement that looks for few rows reads very many, without an index, and it matters.
+
+Only calls that ended show whether they used an index: of those that run, nothing does.
+"""
 
 from __future__ import annotations
 
 from services.shard.detectors.parts import named_tables, statement_evidence, statement_parts
-from services.shard.detectors.query_scans import lacks_index, load_of, looks_for_few_rows, runs_on_and_on
+from services.shard.detectors.query_scans import lacks_index, load_of
 from services.shard.detectors.readings import Detection, Readings, limit_codes
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
@@ -14,7 +17,6 @@ CRITICAL_LOAD = 1.0
 MOST_FINDINGS = 3
 
 _FIGURES = ("rows_examined", "rows_sent", "rows_affected", "unindexed_calls", "calls", "load", "average_seconds")
-_RUNNING_FIGURES = ("running_sessions", "running_seconds", "running_load")
 
 
 def detect(readings: Readings) -> Detection:
@@ -24,15 +26,9 @@ def detect(readings: Readings) -> Detection:
         return Detection(not_checked=True, reason="The statements could not be read.")
     if "SAMPLED_ONLY" in limit_codes(answer):
         return Detection(not_checked=True, reason=_sampled_reason(answer))
-    guilty = [place for place, query in enumerate(answer.queries) if _is_guilty(query)][:MOST_FINDINGS]
+    guilty = [place for place, query in enumerate(answer.queries) if lacks_index(query)][:MOST_FINDINGS]
     findings = tuple(_finding(answer, place, readings) for place in guilty)
     return Detection(findings, "" if findings else _clear(answer))
-
-
-def _is_guilty(query: diagnostics_pb2.QueryStats) -> bool:
-    if runs_on_and_on(query):
-        return looks_for_few_rows(query.statement.digest_text)
-    return lacks_index(query)
 
 
 def _clear(answer: diagnostics_pb2.ListTopQueriesResponse) -> str:
@@ -66,7 +62,7 @@ def _finding(answer: diagnostics_pb2.ListTopQueriesResponse, place: int, reading
         confidence=_confidence(query),
         summary=f"A statement on {named_tables(query)} {_doing(query)}",
         entities=statement_parts(query),
-        evidence=statement_evidence(answer, place, *(_FIGURES if query.calls else _RUNNING_FIGURES)),
+        evidence=statement_evidence(answer, place, *_FIGURES),
         impact=load,
     )
     onset = _first_seen(query, readings)
@@ -76,17 +72,10 @@ def _finding(answer: diagnostics_pb2.ListTopQueriesResponse, place: int, reading
 
 
 def _confidence(query: diagnostics_pb2.QueryStats) -> float:
-    if not query.calls:
-        return 0.6
     return 0.95 if query.unindexed_calls >= 0.95 * query.calls else 0.8
 
 
 def _doing(query: diagnostics_pb2.QueryStats) -> str:
-    if not query.calls:
-        return (
-            f"looks for few rows and has run for {query.running_seconds:.0f} s in {query.running_sessions} sessions at"
-            " once, and none of them has ended yet."
-        )
     per_call = query.rows_examined / query.calls
     results = (query.rows_sent + query.rows_affected) / query.calls
     return (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from services.shard.mysql.statements import DIGEST_COUNTERS
+from services.shard.sampler.history import History
 from storex.diagnostics.v1 import diagnostics_pb2
 
 ROWS_PER_CALL = 1_000
@@ -16,11 +18,12 @@ LOAD = 0.05
 """Sessions busy with the statement on average, below which it does not matter."""
 
 TOGETHER, LONG = 2, 10.0
-"""So many sessions that run the same statement for so many seconds read a great deal, whatever the engine counts."""
+"""So many sessions that run the same read, of which no call ever ended, for so many seconds, read a great deal."""
+_CALLS, _ERRORS = DIGEST_COUNTERS.index("calls"), DIGEST_COUNTERS.index("errors")
 _READS = re.compile(
     r"\s*(?:SELECT|WITH)\b(?!.*\bFOR\s+(?:UPDATE|SHARE)\b)(?!.*\bLOCK\s+IN\b)", re.IGNORECASE | re.DOTALL
 )
-"""A statement that waits for no row lock."""
+"""A statement that asks for no row lock; which transactions wait for one is read as well."""
 
 _LOOKS_FOR_SOMETHING = re.compile(r"\b(?:WHERE|ON|USING|LIMIT)\b", re.IGNORECASE)
 """Without one of these a statement means to read everything: that is a heavy scan, and no index would help."""
@@ -58,17 +61,26 @@ def load_of(query: diagnostics_pb2.QueryStats) -> float:
     return max(query.load, query.running_load)
 
 
-def runs_on_and_on(query: diagnostics_pb2.QueryStats) -> bool:
-    """Whether several sessions have been reading for long in a statement of which no call has been seen to end.
+def runs_on_and_on(query: diagnostics_pb2.QueryStats, history: History) -> bool:
+    """Whether several sessions have been reading for long in a statement of which no call has ever been seen to end.
 
-    What it reads is not counted yet; its time says that it is a great deal, for a plain read waits for no row lock.
+    What it reads is not counted yet. That it waits neither for a lock nor for a table is known of sessions that run,
+    and a report that has ended before is known to end: its time says then that it reads a great deal.
     """
     return (
         not query.calls
         and query.running_sessions >= TOGETHER
         and query.running_seconds >= LONG
         and _READS.match(query.statement.digest_text) is not None
+        and not _ended_before(query, history)
     )
+
+
+def _ended_before(query: diagnostics_pb2.QueryStats, history: History) -> bool:
+    """Whether the engine has counted a call that came to its end; one that was broken off, it counts as an error."""
+    key = (query.schema, query.statement.digest)
+    counted = (sample.counters[key] for sample in history.digests if key in sample.counters)
+    return any(counters[_CALLS] > counters[_ERRORS] for counters in counted)
 
 
 def _changes(query: diagnostics_pb2.QueryStats) -> bool:

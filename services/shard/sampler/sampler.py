@@ -56,8 +56,8 @@ FULL_DIGESTS_SECONDS = 300.0
 _COMMITTING = ("commit", "waiting for handler commit", "waiting for semi-sync ack")
 """How the states of sessions that commit begin."""
 SESSIONS_COMMITTING, REPLICA_LAG = "sessions_committing", "replica_lag_seconds"
-LOCK_STATES = re.compile(r"\block", re.IGNORECASE)
-"""What the states of sessions that wait for a lock hold."""
+LOCK_STATES = re.compile(r"\block|\bwaiting for table flush", re.IGNORECASE)
+"""What the states of sessions that wait for a lock, or for others to let go of a table, hold."""
 
 
 @dataclass(slots=True)

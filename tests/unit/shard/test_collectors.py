@@ -254,6 +254,19 @@ async def test_what_has_not_ended_is_told() -> None:
     assert (query.running_rows_examined, query.running_load) == (100, 2.0)
 
 
+async def test_who_waits_for_a_row_lock_does_no_work() -> None:
+    """A read under SERIALIZABLE waits for one, and no state of its session's tells."""
+    reader = RunningStatement("orders", "sx-9", "SELECT ward FROM lines", ("lines",), 8, 40.0, 70)
+    waiting = replace(reader, connection_id=9)
+    rows: dict[Statement, list[Row]] = {
+        Statement.DIGESTS: [],
+        Statement.TRANSACTIONS: [transaction("1", 9, state="LOCK WAIT"), transaction("2", 8)],
+    }
+    [query] = (await top_queries(RecordedSource(rows), watched(reader, waiting))).queries
+    assert (query.running_sessions, query.running_load) == (1, 1.0)
+    assert not (await top_queries(RecordedSource(rows), watched(waiting))).queries
+
+
 async def test_calls_that_run_stand_beside_those_that_ended() -> None:
     ended = digest("a", 130, schema_name="orders")
     running = RunningStatement("orders", "a", "SELECT * FROM lines", ("lines",), 8, 0.3, 5)

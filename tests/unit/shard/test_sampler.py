@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from libs.core.errors import Reason, StorexError
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import History
-from services.shard.sampler.sampler import Sampler
+from services.shard.sampler.sampler import LOCK_STATES, Sampler
 from services.shard.statement_texts import StatementTexts
 from tests.clock import ManualClock
 from tests.unit.shard.recorded import RecordedSource, digest, process
@@ -106,3 +108,18 @@ async def test_sampling_goes_on_after_failures_of_any_kind() -> None:
     assert reason_of(sampler) is None
     assert history.connections
     task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("state", "waits"),
+    [
+        ("Waiting for table metadata lock", True),
+        ("Waiting for table flush", True),
+        ("Locked", True),
+        ("Waiting for handler commit", False),
+        ("Sending data", False),
+        ("unblocked", False),
+    ],
+)
+def test_which_states_are_those_of_who_waits(state: str, *, waits: bool) -> None:
+    assert (LOCK_STATES.search(state) is not None) is waits

@@ -113,12 +113,21 @@ def test_a_statement_that_never_ends_is_told_while_it_runs() -> None:
     assert not query_missing_index.detect(readings(list_top_queries=answer)).findings
 
 
-def test_one_that_looks_for_few_rows_and_never_ends_lacks_an_index() -> None:
-    answer = running(LOOKS_UP)
-    [finding] = query_missing_index.detect(readings(list_top_queries=answer)).findings
-    assert finding.confidence < 0.7  # nobody has counted yet what it reads
-    check_prose(finding)
-    assert not query_heavy_scan.detect(readings(list_top_queries=answer)).findings
+@pytest.mark.parametrize("text", [LOOKS_UP, "SELECT * FROM lines WHERE id BETWEEN ? AND ?"], ids=["one", "a dump"])
+def test_nothing_shows_yet_that_one_which_looks_for_rows_lacks_an_index(text: str) -> None:
+    read = readings(list_top_queries=running(text))
+    assert not query_missing_index.detect(read).findings
+    assert not query_heavy_scan.detect(read).findings
+
+
+@pytest.mark.parametrize(("calls", "errors", "told"), [(40, 0, False), (3, 3, True)], ids=["it ends", "broken off"])
+def test_a_report_that_has_ended_before_is_known_to_end(calls: int, errors: int, *, told: bool) -> None:
+    history, none = History(), dict.fromkeys(DIGEST_COUNTERS, 0)
+    counters = tuple((none | {"calls": calls, "errors": errors}).values())
+    history.add_digests(DigestSample(NOW - 30.0, {("shop", "d1"): counters}))
+    history.add_digests(DigestSample(NOW - 1.0, {}))
+    found = query_heavy_scan.detect(readings(history, list_top_queries=running(SUMS_UP))).findings
+    assert bool(found) is told
 
 
 @pytest.mark.parametrize(
