@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from services.shard.mysql.source import ResultSets
-from services.shard.sampler.history import DigestKey
+from services.shard.sampler.history import DigestKey, RunningStatement
 from services.shard.sampler.sampler import LOCK_STATES, OWN_PROGRAM
 from services.shard.sessions import SERVER_USERS, SESSION_STATEMENTS, is_idle, read_sessions
 from services.shard.slowdown import slowdown_since
@@ -14,17 +14,22 @@ from services.shard.system_statements import is_system
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import maintenance_pb2, session_pb2
 
-_NAME = r"`?(?P<table>[\w$]+`?(?:\s*\.\s*`?[\w$]+)?)`?"
+_PART = r"(?:`[^`]+`|[\w$]+|\?)"
+"""A name as normalised texts have it: in backticks where it is no plain word; without its letters where these are not
+ASCII and not in backticks."""
+_NAME = rf"(?P<first>{_PART})(?:\s*\.\s*(?P<second>{_PART}))?"
 _ON_TABLE = re.compile(
-    r"\W*(?P<verb>ALTER|OPTIMIZE|ANALYZE|REPAIR|CHECK|TRUNCATE|RENAME)\s+"
-    r"(?:(?:ONLINE|IGNORE|LOCAL|NO_WRITE_TO_BINLOG)\s+)*TABLES?\s+(?:IF\s+EXISTS\s+)?" + _NAME,
+    r"\W*(?:(?P<verb>ALTER|OPTIMIZE|ANALYZE|REPAIR|CHECK|RENAME)\s+"
+    r"(?:(?:ONLINE|IGNORE|LOCAL|NO_WRITE_TO_BINLOG)\s+)*TABLES?|TRUNCATE\b(?:\s+TABLE)?)\b\s*"
+    r"(?:\bIF\s+EXISTS\s+)?" + _NAME,
     re.IGNORECASE | re.ASCII,
 )
 _ON_INDEX = re.compile(
-    r"\W*(?P<verb>CREATE|DROP)\s+(?:(?:OR\s+REPLACE|ONLINE|UNIQUE|FULLTEXT|SPATIAL)\s+)*INDEX\s+"
-    r"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?[^()\s]+\s+(?:USING\s+\w+\s+)?ON\s+" + _NAME,
+    r"\W*(?P<verb>CREATE|DROP)\s+(?:(?:OR\s+REPLACE|ONLINE|UNIQUE|FULLTEXT|SPATIAL)\s+)*INDEX\b\s*"
+    rf"(?:\bIF\s+(?:NOT\s+)?EXISTS\s+)?{_PART}\s*(?:USING\s+\w+\s+)?ON\b\s*" + _NAME,
     re.IGNORECASE | re.ASCII,
 )
+_UNKNOWN = "?"
 
 
 async def list_maintenance(
@@ -37,33 +42,60 @@ async def list_maintenance(
     return maintenance_pb2.ListMaintenanceResponse(observation=view.observation(began, results), operations=operations)
 
 
-def changed_table(statement: str) -> tuple[str, str] | None:
-    """What a normalised statement does (`ALTER TABLE`) and to which table; None where it changes none."""
+def changed_table(statement: str, schema: str = "") -> tuple[str, str] | None:
+    """What a normalised statement does (`ALTER TABLE`) and to which table, which is in `schema` where none is named.
+
+    None where it changes none; the table is empty where the text does not tell its name.
+    """
     on_table, on_index = _ON_TABLE.match(statement), _ON_INDEX.match(statement)
     found = on_table or on_index
     if found is None:
         return None
-    what = "TABLE" if on_table is not None else "INDEX"
-    return f"{found['verb'].upper()} {what}", re.sub(r"[`\s]", "", found["table"])
+    verb = f"{found['verb']} TABLE" if on_table is not None and found["verb"] else "TRUNCATE TABLE"
+    if on_index is not None and on_table is None:
+        verb = f"{found['verb']} INDEX"
+    parts = [schema, found["first"]] if found["second"] is None else [found["first"], found["second"]]
+    names = [part.strip("`") for part in parts if part]
+    return verb.upper(), "" if _UNKNOWN in parts else ".".join(names)
 
 
 def _operations(view: InstanceView, results: ResultSets) -> Iterator[maintenance_pb2.MaintenanceOperation]:
     now = view.clock.monotonic()
     for session in read_sessions(results, view.texts).values():
-        done = None if is_idle(session) else changed_table(session.statement.digest_text)
+        done = None if is_idle(session) else changed_table(session.statement.digest_text, session.schema)
         if done is None or session.program == OWN_PROGRAM:
             continue
         verb, table = done
+        seconds = _at_work_for(view, results, session)
         yield maintenance_pb2.MaintenanceOperation(
             kind=maintenance_pb2.MAINTENANCE_KIND_DDL,
             session=session,
             verb=verb,
-            table=table if "." in table or not session.schema else f"{session.schema}.{table}",
-            running_seconds=session.seconds,
+            table=table,
+            running_seconds=seconds,
             waits_for_lock=LOCK_STATES.search(session.state) is not None,
             by_replication=session.user in SERVER_USERS,
-            slowdown=slowdown_since(view.history.digests, now - session.seconds, _others(view, session)),
+            slowdown=slowdown_since(view.history.digests, now - seconds, _others(view, session)),
         )
+
+
+def _at_work_for(view: InstanceView, results: ResultSets, session: session_pb2.Session) -> float:
+    """For how long, in seconds: MySQL counts an applier's from when its source wrote down what it applies.
+
+    There it is counted from the first of the samples, in a row up to now, that saw it; 0 where none did.
+    """
+    if session.user not in SERVER_USERS or results.capabilities.engine != "MySQL":
+        return session.seconds
+    first = now = view.clock.monotonic()
+    for sample in reversed(view.history.activity):
+        if not any(_is_same(one, session) for one in sample.running):
+            break
+        first = sample.at
+    return round(now - first, 3)
+
+
+def _is_same(running: RunningStatement, session: session_pb2.Session) -> bool:
+    return running.connection_id == session.connection_id and running.text == session.statement.digest_text
 
 
 def _others(view: InstanceView, own: session_pb2.Session) -> Callable[[DigestKey], bool]:

@@ -31,6 +31,15 @@ LAG = 10.0
 """Seconds that a replica is behind while it applies a change."""
 MOST_VICTIMS = 20
 LOOK_AGAIN = 1.0
+_SESSIONS = ("process", "processes")
+"""Sources of the limits under which not all sessions are seen, or none."""
+
+
+_UNKNOWN = (
+    "A table is being changed, and whether others became slower by that is not known: what they took shortly before was"
+    " not sampled. Statement digests have to be on, and Storex has to watch the instance before a change begins, not"
+    " more than a quarter of an hour ago."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def detect(readings: Readings) -> Detection:
     waits = readings.lock_waits
     if answer is None or waits is None:
         return Detection(not_checked=True, reason="The sessions could not be read.")
-    if any(limit.source == "process" for read in (answer, waits) for limit in read.observation.limits):
+    if any(limit.source in _SESSIONS for read in (answer, waits) for limit in read.observation.limits):
         return Detection(not_checked=True, reason="Other sessions cannot be seen by Storex's database account.")
     if not answer.operations:
         return Detection(reason="No table is being changed.")
@@ -70,6 +79,8 @@ def detect(readings: Readings) -> Detection:
     if any(not waiter.root_connection_id and waiter.wait_seconds >= SHORTEST_WAIT for waiter in waits.waiters):
         reason = "A table is being changed and sessions wait for locks, but who holds them cannot be seen."
         return Detection(not_checked=True, reason=reason)
+    if any(_is_unknown(answer.operations[place]) for place in at_work):
+        return Detection(not_checked=True, reason=_UNKNOWN)
     again = LOOK_AGAIN if any(burden.waiters for burden in burdens) else 0.0
     return Detection(reason=_clear(answer), look_again=again)
 
@@ -91,6 +102,12 @@ def _burden(
         long and one.slowdown.factor >= SLOWER and one.slowdown.added_load >= ADDED_LOAD,
         _lagging(readings) if long and one.by_replication else None,
     )
+
+
+def _is_unknown(one: maintenance_pb2.MaintenanceOperation) -> bool:
+    """Whether others may have become much slower for all that is known: not where hardly any session is busy at all."""
+    compared = one.HasField("slowdown") and (one.slowdown.factor > 0.0 or one.slowdown.load < ADDED_LOAD)
+    return one.running_seconds >= LONG_RUN and not compared
 
 
 def _lagging(readings: Readings) -> int | None:

@@ -11,13 +11,22 @@ from services.shard.collectors.lock_waits import get_lock_waits
 from services.shard.collectors.maintenance import changed_table, list_maintenance
 from services.shard.detectors.maintenance_ddl import detect
 from services.shard.mysql.connection import Row
+from services.shard.mysql.dialects import MARIADB, MYSQL, Dialect
 from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
 from services.shard.relations import explains
-from services.shard.sampler.history import DigestCounters, DigestKey, DigestSample
+from services.shard.sampler.history import (
+    ActivitySample,
+    DigestCounters,
+    DigestKey,
+    DigestSample,
+    History,
+    RunningStatement,
+)
 from services.shard.slowdown import slowdown_since
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2, replication_pb2, session_pb2
 from storex.diagnostics.v1 import maintenance_pb2 as m
+from tests.clock import ManualClock
 from tests.unit.shard.findings import check_against_the_catalogue, check_prose, entities, limited, readings
 from tests.unit.shard.recorded import RecordedSource, process, view_of
 
@@ -35,7 +44,20 @@ from tests.unit.shard.recorded import RecordedSource, process, view_of
         ("drop index by_day on shop.visits", ("DROP INDEX", "shop.visits")),
         ("SELECT * FROM alter_table", None),
         ("ALTER USER a", None),
+        ("ALTER TABLE `order-items` FORCE", ("ALTER TABLE", "order-items")),
+        ("ALTER TABLE `my-shop`.`orders` FORCE", ("ALTER TABLE", "my-shop.orders")),
+        ("ALTER TABLE `my shop` . `a.b` FORCE", ("ALTER TABLE", "my shop.a.b")),
+        ("ALTER TABLE `ärzte` FORCE", ("ALTER TABLE", "ärzte")),
+        ("ALTER TABLE ? FORCE", ("ALTER TABLE", "")),
+        ("TRUNCATE t", ("TRUNCATE TABLE", "t")),
+        ("TRUNCATE `t`", ("TRUNCATE TABLE", "t")),
+        ("TRUNCATE TABLE shop.t", ("TRUNCATE TABLE", "shop.t")),
+        ("CREATE INDEX `a b` ON `t`(`c`)", ("CREATE INDEX", "t")),
+        ("CREATE INDEX by_day USING BTREE ON visits (seen_on)", ("CREATE INDEX", "visits")),
+        ("DROP INDEX IF EXISTS `a-b` ON `my-shop`.`t`", ("DROP INDEX", "my-shop.t")),
         ("CREATE TABLE a (id INT)", None),
+        ("SELECT TRUNCATE(a, ?) FROM b", None),
+        ("ALTER TABLESPACE a ADD DATAFILE ?", None),
         ("", None),
     ],
 )
@@ -63,6 +85,21 @@ async def test_a_change_is_listed_with_who_does_it() -> None:
     assert (by_replica.verb, by_replica.by_replication) == ("CREATE INDEX", True)
 
 
+@pytest.mark.parametrize(("dialect", "seconds"), [(MYSQL, 4.0), (MARIADB, 7200.0)])
+async def test_how_long_an_applier_has_been_at_it(dialect: Dialect, seconds: float) -> None:
+    """MySQL tells how long ago the source began with it, which is hours on a replica that is behind."""
+    text, history, now = "ALTER TABLE parcels FORCE", History(), ManualClock().monotonic()
+    for age, digest_text in ((8.0, text), (6.0, "ALTER TABLE carts FORCE"), (4.0, text), (2.0, text)):
+        running = RunningStatement("orders", "sx-1", digest_text, ("lines",), 9, 7200.0, None)
+        history.add_activity(ActivitySample(now - age, (running,)))
+    rows = {Statement.PROCESSES: [process(9, command="Query", user="system user", info=text, seconds=7200.0)]}
+    source = RecordedSource(rows, dialect=dialect)
+    [change] = (await list_maintenance(view_of(source, history=history), m.ListMaintenanceRequest())).operations
+    assert (change.by_replication, change.running_seconds) == (True, seconds)
+    [change] = (await list_maintenance(view_of(source), m.ListMaintenanceRequest())).operations
+    assert change.running_seconds == (0.0 if dialect is MYSQL else seconds)
+
+
 # What others cost
 
 
@@ -78,16 +115,37 @@ def everything(_key: DigestKey) -> bool:
 def test_slowdown_is_that_of_the_same_statements() -> None:
     one, two, new = ("shop", "one"), ("shop", "two"), ("shop", "new")
     samples = [
-        DigestSample(90.0, {one: counters(1000, 1.0), two: counters(100, 1.0)}),
-        DigestSample(100.0, {one: counters(1100, 1.5), two: counters(110, 1.5), new: counters(50, 50.0)}),
+        DigestSample(80.0, {one: counters(900, 500.9), two: counters(90, 900.9)}),
+        DigestSample(90.0, {one: counters(1000, 501.0), two: counters(100, 901.0)}),
+        DigestSample(100.0, {one: counters(1100, 501.5), two: counters(110, 901.5), new: counters(50, 0.5)}),
     ]
     found = slowdown_since(samples, 95.0, everything)
     assert found is not None
     assert (found.calls, found.average_seconds, found.earlier_average_seconds) == (110, 0.009091, 0.001818)
-    assert (found.factor, found.added_load) == (5.0, 0.08)
-    assert slowdown_since(samples, 95.0, lambda key: key == new) is None, "what is new has no earlier cost"
-    assert slowdown_since(samples, 91.0, everything) is None, "nobody watched before"
+    assert (found.factor, found.added_load, found.load) == (5.0, 0.08, 0.15)
+    assert slowdown_since(samples, 95.0, lambda key: key == new) == m.Slowdown(load=0.05), "it has no earlier cost"
     assert slowdown_since([], 95.0, everything) is None
+    assert slowdown_since(samples[:1], 75.0, everything) is None
+
+
+def test_what_was_sampled_once_before_is_no_measure() -> None:
+    """The mean since the server's start is made of whatever it did since."""
+    one = ("shop", "one")
+    samples = [
+        DigestSample(90.0, {one: counters(1000, 1.0)}),
+        DigestSample(95.0, {one: counters(1050, 41.0)}),
+        DigestSample(100.0, {one: counters(1100, 81.0)}),
+    ]
+    assert slowdown_since(samples, 93.0, everything) == m.Slowdown(load=8.0), "one sample before"
+    assert slowdown_since(samples, 80.0, everything) == m.Slowdown(load=8.0), "none"
+
+
+def test_counters_that_were_reset_count_from_nothing() -> None:
+    one = ("shop", "one")
+    before = [DigestSample(70.0, {one: counters(500, 50.0)}), DigestSample(80.0, {one: counters(600, 60.0)})]
+    reset = slowdown_since([*before, DigestSample(90.0, {one: counters(20, 2.0)})], 85.0, everything)
+    assert reset is not None
+    assert (reset.calls, reset.factor, reset.load) == (20, 1.0, 0.2)
 
 
 # When others suffer
@@ -101,6 +159,7 @@ def change(**fields: Any) -> m.MaintenanceOperation:
         "verb": "ALTER TABLE",
         "table": "shop.carts",
         "running_seconds": 30.0,
+        "slowdown": m.Slowdown(calls=90, average_seconds=0.01, earlier_average_seconds=0.01, factor=1.0, load=0.2),
     }
     return m.MaintenanceOperation(**{**known, **fields})
 
@@ -180,12 +239,31 @@ def test_a_change_that_nobody_feels(given: dict[str, Any]) -> None:
     assert detection.reason
 
 
+@pytest.mark.parametrize(
+    ("operation", "known"),
+    [
+        (m.Slowdown(load=0.9), True),
+        (m.Slowdown(load=1.1), False),
+        (m.Slowdown(load=4.0, factor=1.2), True),
+        (None, False),
+    ],
+    ids=["hardly anybody is busy", "no measure", "measured", "not sampled"],
+)
+def test_whether_others_became_slower_has_to_be_known(operation: m.Slowdown | None, *, known: bool) -> None:
+    detection = detect(readings(**answers(change(slowdown=operation))))
+    assert (detection.findings, detection.not_checked) == ((), not known)
+    assert known or "digests have to be on" in detection.reason
+    begun = detect(readings(**answers(change(slowdown=operation, running_seconds=2.0))))
+    assert not begun.not_checked
+
+
 def test_what_cannot_be_seen_is_said() -> None:
     assert detect(readings()).not_checked
     assert detect(readings(**answers(get_lock_waits=waits(root=0)))).not_checked
-    blind = m.ListMaintenanceResponse()
-    limited(blind, "process", "PRIVILEGE_MISSING")
-    assert detect(readings(**{**answers(), "list_maintenance": blind})).not_checked
+    for source, code in (("process", "PRIVILEGE_MISSING"), ("processes", "READ_FAILED")):
+        blind = m.ListMaintenanceResponse()
+        limited(blind, source, code)
+        assert detect(readings(**{**answers(), "list_maintenance": blind})).not_checked
 
 
 # What it explains

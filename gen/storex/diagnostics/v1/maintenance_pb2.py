@@ -26,7 +26,7 @@ from storex.common.v1 import options_pb2 as storex_dot_common_dot_v1_dot_options
 from storex.diagnostics.v1 import session_pb2 as storex_dot_diagnostics_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'storex/diagnostics/v1/maintenance.proto\x12\x15storex.diagnostics.v1\x1a\x1estorex/common/v1/options.proto\x1a#storex/diagnostics/v1/session.proto\",\n\x16ListMaintenanceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"\x95\x01\n\x08Slowdown\x12\x13\n\x05\x63\x61lls\x18\x01 \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x1d\n\x0f\x61verage_seconds\x18\x02 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12%\n\x17\x65\x61rlier_average_seconds\x18\x03 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x66\x61\x63tor\x18\x04 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x18\n\nadded_load\x18\x05 \x01(\x01\x42\x04\xc8\xf3\x18\x01\"\xc6\x02\n\x14MaintenanceOperation\x12:\n\x04kind\x18\x01 \x01(\x0e\x32&.storex.diagnostics.v1.MaintenanceKindB\x04\xc8\xf3\x18\x01\x12\x35\n\x07session\x18\x02 \x01(\x0b\x32\x1e.storex.diagnostics.v1.SessionB\x04\xc8\xf3\x18\x01\x12\x12\n\x04verb\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05table\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x02\x12\x1d\n\x0frunning_seconds\x18\x05 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x1c\n\x0ewaits_for_lock\x18\x06 \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x1c\n\x0e\x62y_replication\x18\x07 \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x37\n\x08slowdown\x18\x08 \x01(\x0b\x32\x1f.storex.diagnostics.v1.SlowdownB\x04\xc8\xf3\x18\x01\"\x9f\x01\n\x17ListMaintenanceResponse\x12=\n\x0bobservation\x18\x01 \x01(\x0b\x32\".storex.diagnostics.v1.ObservationB\x04\xc8\xf3\x18\x01\x12\x45\n\noperations\x18\x02 \x03(\x0b\x32+.storex.diagnostics.v1.MaintenanceOperationB\x04\xc8\xf3\x18\x01*M\n\x0fMaintenanceKind\x12 \n\x1cMAINTENANCE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14MAINTENANCE_KIND_DDL\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'storex/diagnostics/v1/maintenance.proto\x12\x15storex.diagnostics.v1\x1a\x1estorex/common/v1/options.proto\x1a#storex/diagnostics/v1/session.proto\",\n\x16ListMaintenanceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"\xa9\x01\n\x08Slowdown\x12\x13\n\x05\x63\x61lls\x18\x01 \x01(\x03\x42\x04\xc8\xf3\x18\x01\x12\x1d\n\x0f\x61verage_seconds\x18\x02 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12%\n\x17\x65\x61rlier_average_seconds\x18\x03 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x14\n\x06\x66\x61\x63tor\x18\x04 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x18\n\nadded_load\x18\x05 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x12\n\x04load\x18\x06 \x01(\x01\x42\x04\xc8\xf3\x18\x01\"\xc6\x02\n\x14MaintenanceOperation\x12:\n\x04kind\x18\x01 \x01(\x0e\x32&.storex.diagnostics.v1.MaintenanceKindB\x04\xc8\xf3\x18\x01\x12\x35\n\x07session\x18\x02 \x01(\x0b\x32\x1e.storex.diagnostics.v1.SessionB\x04\xc8\xf3\x18\x01\x12\x12\n\x04verb\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x13\n\x05table\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x02\x12\x1d\n\x0frunning_seconds\x18\x05 \x01(\x01\x42\x04\xc8\xf3\x18\x01\x12\x1c\n\x0ewaits_for_lock\x18\x06 \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x1c\n\x0e\x62y_replication\x18\x07 \x01(\x08\x42\x04\xc8\xf3\x18\x01\x12\x37\n\x08slowdown\x18\x08 \x01(\x0b\x32\x1f.storex.diagnostics.v1.SlowdownB\x04\xc8\xf3\x18\x01\"\x9f\x01\n\x17ListMaintenanceResponse\x12=\n\x0bobservation\x18\x01 \x01(\x0b\x32\".storex.diagnostics.v1.ObservationB\x04\xc8\xf3\x18\x01\x12\x45\n\noperations\x18\x02 \x03(\x0b\x32+.storex.diagnostics.v1.MaintenanceOperationB\x04\xc8\xf3\x18\x01*M\n\x0fMaintenanceKind\x12 \n\x1cMAINTENANCE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14MAINTENANCE_KIND_DDL\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SLOWDOWN'].fields_by_name['factor']._serialized_options = b'\310\363\030\001'
   _globals['_SLOWDOWN'].fields_by_name['added_load']._loaded_options = None
   _globals['_SLOWDOWN'].fields_by_name['added_load']._serialized_options = b'\310\363\030\001'
+  _globals['_SLOWDOWN'].fields_by_name['load']._loaded_options = None
+  _globals['_SLOWDOWN'].fields_by_name['load']._serialized_options = b'\310\363\030\001'
   _globals['_MAINTENANCEOPERATION'].fields_by_name['kind']._loaded_options = None
   _globals['_MAINTENANCEOPERATION'].fields_by_name['kind']._serialized_options = b'\310\363\030\001'
   _globals['_MAINTENANCEOPERATION'].fields_by_name['session']._loaded_options = None
@@ -65,14 +67,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMAINTENANCERESPONSE'].fields_by_name['observation']._serialized_options = b'\310\363\030\001'
   _globals['_LISTMAINTENANCERESPONSE'].fields_by_name['operations']._loaded_options = None
   _globals['_LISTMAINTENANCERESPONSE'].fields_by_name['operations']._serialized_options = b'\310\363\030\001'
-  _globals['_MAINTENANCEKIND']._serialized_start=824
-  _globals['_MAINTENANCEKIND']._serialized_end=901
+  _globals['_MAINTENANCEKIND']._serialized_start=844
+  _globals['_MAINTENANCEKIND']._serialized_end=921
   _globals['_LISTMAINTENANCEREQUEST']._serialized_start=135
   _globals['_LISTMAINTENANCEREQUEST']._serialized_end=179
   _globals['_SLOWDOWN']._serialized_start=182
-  _globals['_SLOWDOWN']._serialized_end=331
-  _globals['_MAINTENANCEOPERATION']._serialized_start=334
-  _globals['_MAINTENANCEOPERATION']._serialized_end=660
-  _globals['_LISTMAINTENANCERESPONSE']._serialized_start=663
-  _globals['_LISTMAINTENANCERESPONSE']._serialized_end=822
+  _globals['_SLOWDOWN']._serialized_end=351
+  _globals['_MAINTENANCEOPERATION']._serialized_start=354
+  _globals['_MAINTENANCEOPERATION']._serialized_end=680
+  _globals['_LISTMAINTENANCERESPONSE']._serialized_start=683
+  _globals['_LISTMAINTENANCERESPONSE']._serialized_end=842
 # @@protoc_insertion_point(module_scope)

@@ -64,7 +64,9 @@ Global___ListMaintenanceRequest: _TypeAlias = ListMaintenanceRequest  # noqa: Y0
 
 @_typing.final
 class Slowdown(_message.Message):
-    """What other statements cost since a moment against what the same ones cost before, by their digests."""
+    """What other statements cost since a moment against what the same ones cost shortly before, by their digests. All but
+    `load` are 0 where that was not sampled twice before the moment, or too few calls ended on either side.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -73,16 +75,21 @@ class Slowdown(_message.Message):
     EARLIER_AVERAGE_SECONDS_FIELD_NUMBER: _builtins.int
     FACTOR_FIELD_NUMBER: _builtins.int
     ADDED_LOAD_FIELD_NUMBER: _builtins.int
+    LOAD_FIELD_NUMBER: _builtins.int
     calls: _builtins.int
     """Their calls since then that ended."""
     average_seconds: _builtins.float
     """Average time of these, in seconds."""
     earlier_average_seconds: _builtins.float
-    """What they would have taken on average at the cost that each had before, in seconds."""
+    """What they would have taken on average at the cost that each had in the minutes before, in seconds."""
     factor: _builtins.float
     """The one over the other."""
     added_load: _builtins.float
     """So many more sessions are busy with them on average; negative where they became faster."""
+    load: _builtins.float
+    """Sessions busy with any of the other statements on average, by the calls that ended: since the moment, or since the
+    first sample where that is later.
+    """
     def __init__(
         self,
         *,
@@ -91,10 +98,11 @@ class Slowdown(_message.Message):
         earlier_average_seconds: _builtins.float = ...,
         factor: _builtins.float = ...,
         added_load: _builtins.float = ...,
+        load: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_load", b"added_load", "average_seconds", b"average_seconds", "calls", b"calls", "earlier_average_seconds", b"earlier_average_seconds", "factor", b"factor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_load", b"added_load", "average_seconds", b"average_seconds", "calls", b"calls", "earlier_average_seconds", b"earlier_average_seconds", "factor", b"factor", "load", b"load"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -121,7 +129,9 @@ class MaintenanceOperation(_message.Message):
     table: _builtins.str
     """The table that it is done to, as `schema.table`; empty where the text does not tell."""
     running_seconds: _builtins.float
-    """For how long it has been under way, in seconds."""
+    """For how long it has been under way, in seconds. Where a replica of MySQL's does it, for how long samples have seen
+    it: the engine only tells how long ago it was begun on the source.
+    """
     waits_for_lock: _builtins.bool
     """Whether it waits for a lock itself, and does nothing meanwhile."""
     by_replication: _builtins.bool
@@ -132,7 +142,7 @@ class MaintenanceOperation(_message.Message):
 
     @_builtins.property
     def slowdown(self) -> Global___Slowdown:
-        """What all other statements cost since it began; unset where nobody watched before that, or too few ended since."""
+        """What all other statements cost since it began; unset where statements were not sampled since."""
 
     def __init__(
         self,
