@@ -96,6 +96,11 @@ class Reason(Enum):
         "The judge cannot keep scenarios and runs now. Check the disk where it keeps its state; its log says more.",
         10.0,
     )
+    MODEL_LEDGER_UNAVAILABLE = ErrorSpec(
+        StatusCode.UNAVAILABLE,
+        "Calls to models cannot be written down now, so no answer of theirs is used. Check the disk of the state.",
+        10.0,
+    )
     JUDGE_UNAVAILABLE = ErrorSpec(StatusCode.UNAVAILABLE, "The judge service does not answer. Try again.", 2.0)
     NOT_READY = ErrorSpec(StatusCode.UNAVAILABLE, "The service is starting or draining. Try again.", 1.0)
     DATABASE_UNREACHABLE = ErrorSpec(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from libs.core.clock import Clock
-from libs.core.errors import StorexError
+from libs.core.errors import Reason, StorexError
 from libs.llm.budget import DailyBudgets
 from libs.llm.conversation import (
     BudgetSpentError,
@@ -32,7 +32,7 @@ Fit = Callable[[Sequence[Message], Sequence[ToolSchema], int], tuple[Sequence[Me
 
 @dataclass(frozen=True, slots=True)
 class PromptUsed:
-    """The prompts of a conversation by name and version, and the hash of their text."""
+    """The prompt of a conversation by name and version, and the hash of its text."""
 
     names: str
     text_hash: str
@@ -105,16 +105,17 @@ class ModelChain:
         """The next turn, by the first endpoint that gives one; one that fails is not asked again.
 
         What is too much for an endpoint's context is cut by `fit`; what is still too much is not sent there.
-        Raises StorexError MODEL_UNAVAILABLE and NonsenseAnswerError as the last endpoint did, BudgetSpentError, and
-        OutgoingRefusedError.
+        Raises StorexError MODEL_UNAVAILABLE and NonsenseAnswerError as the last endpoint did, BudgetSpentError,
+        OutgoingRefusedError, and StorexError MODEL_LEDGER_UNAVAILABLE, after which no other endpoint is asked.
         """
         await self._look(messages)
         while True:
             try:
                 sent = _fitted(self._endpoints[0], messages, tools, schema, fit)
                 return await self._ask(self._endpoints[0], *sent, timeout_seconds, schema)
-            except (StorexError, NonsenseAnswerError):
-                if len(self._endpoints) == 1:
+            except (StorexError, NonsenseAnswerError) as error:
+                unpaid = isinstance(error, StorexError) and error.reason is Reason.MODEL_LEDGER_UNAVAILABLE
+                if unpaid or len(self._endpoints) == 1:
                     raise
                 del self._endpoints[0]
 

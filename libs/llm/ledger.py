@@ -17,6 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from libs.core.errors import Reason, StorexError
+from libs.core.sqlite_file import open_sqlite
+
 T = TypeVar("T")
 
 RETENTION_SECONDS = 400 * 86400.0
@@ -86,7 +89,10 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """A call. `at` is seconds since the epoch; `prompt` names its versions, `prompt_hash` the text with its tools."""
+    """A call. `at` is seconds since the epoch; `prompt` names its version, and `prompt_hash` is of that prompt's text.
+
+    Neither tells of the tools that were offered, nor of what the agent puts around a specialist's prompt.
+    """
 
     at: float
     who: Who
@@ -123,12 +129,14 @@ class Spent:
 
 
 class Ledger:
-    """The rows in one file; all statements run in one thread of its own, never on the event loop."""
+    """The rows in one file; all statements run in one thread of its own, never on the event loop.
+
+    Every method raises StorexError MODEL_LEDGER_UNAVAILABLE when the disk fails, or others hold the file for too long.
+    """
 
     def __init__(self, path: Path, now: float) -> None:
         """Open or create the file, readable by its owner only, and bring it up to date. Raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-ledger")
         with _alone(path.with_suffix(".lock")):
             self._db = self._executor.submit(_open, path, now).result()
@@ -183,7 +191,13 @@ class Ledger:
         return Spent(int(tokens), cost)
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(self._db))
+        def told() -> T:
+            try:
+                return work(self._db)
+            except sqlite3.Error as error:
+                raise StorexError(Reason.MODEL_LEDGER_UNAVAILABLE, detail=str(error)) from None
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, told)
 
 
 @contextmanager
@@ -201,12 +215,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _open(path: Path, now: float) -> sqlite3.Connection:
-    db = sqlite3.connect(path)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA foreign_keys = ON")
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    for number, migration in enumerate(_MIGRATIONS[version:], start=version + 1):
-        db.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
+    db = open_sqlite(path, _MIGRATIONS)
     with db:
         db.execute("DELETE FROM calls WHERE at < ?", (now - RETENTION_SECONDS,))
     return db

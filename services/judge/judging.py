@@ -18,7 +18,7 @@ from services.judge.comparison.soundness import Sides
 from services.judge.grading.grader import Grader
 from services.judge.grading.rubric import Rubric, load_rubric
 from services.judge.reach import Reach
-from services.judge.running import GradingOrder, carry_on, grade_on
+from services.judge.running import GradingOrder, carry_on, grade_on, missing, ungraded
 from services.judge.store import JudgeStore
 from services.judge.truth import checked
 from services.judge.worlds import Visible, visible
@@ -74,45 +74,54 @@ class Judging:
 
         Raises StorexError REQUEST_INVALID, SCENARIO_NOT_FOUND or RUN_NOT_FOUND.
         """
-        rubric = self._rubric(request.rubric)
+        rubric = load_rubric(request.rubric) if request.rubric else None
         parallel = _within("parallel", request.parallel, MOST_PARALLEL) or PARALLEL
-        seen = {scenario.scenario_id: scenario for scenario in (await self.scenarios(evaluator)).scenarios}
+        seen = await self._by_id(evaluator)
         if request.run_id:
             if request.HasField("candidate") or request.scenario_ids or request.repeats:
                 raise _invalid("run_id", "a run goes on with what it began with; give only the run id")
-            run = await self.store.run(request.run_id, evaluator.owner)
+            run = _shown(await self.store.run(request.run_id, evaluator.owner), seen)
+            if rubric is not None and (any(missing(run)) or ungraded(run, seen, rubric)):
+                self.grader.check()
         else:
-            run = await self._begin(request, rubric, seen, evaluator)
-        run = _shown(run, seen)
+            if rubric is not None:
+                self.grader.check()
+            run = _shown(await self._begin(request, rubric, seen, evaluator), seen)
         yield RunCandidateResponse(run=_head(run))
         async with aclosing(carry_on(run, seen, evaluator.reach, self.store, parallel)) as outcomes:
             async for outcome in outcomes:
                 run.done += outcome.status == OUTCOME_STATUS_SCORED
                 yield RunCandidateResponse(run=_head(run), outcome=_told(outcome))
-        rubric = rubric or self._rubric(run.rubric)
-        if rubric is None:
+        if rubric is None and run.rubric:
+            rubric = load_rubric(run.rubric)
+        if rubric is not None:
+            async with aclosing(self._grade(run.run_id, rubric, parallel, evaluator)) as graded:
+                async for message in graded:
+                    yield message
+
+    async def _grade(
+        self, run_id: str, rubric: Rubric, parallel: int, evaluator: Evaluator
+    ) -> AsyncGenerator[RunCandidateResponse, None]:
+        """Have graded what waits. Replays take long: who may see what is decided again before a model sees it."""
+        seen = await self._by_id(evaluator)
+        run = _shown(await self.store.run(run_id, evaluator.owner), seen)
+        if not ungraded(run, seen, rubric):
             return
-        order = GradingOrder(self.grader, rubric, Who(evaluator.owner, evaluator.teams, run.run_id), self.store)
-        run = _shown(await self.store.run(run.run_id, evaluator.owner), seen)
+        self.grader.check()
+        order = GradingOrder(self.grader, rubric, Who(evaluator.owner, evaluator.teams, run_id), self.store)
         async with aclosing(grade_on(run, seen, order, parallel)) as outcomes:
             async for outcome in outcomes:
                 yield RunCandidateResponse(run=_head(run), outcome=_told(outcome))
 
-    def _rubric(self, reference: str) -> Rubric | None:
-        if not reference:
-            return None
-        self.grader.check()
-        return load_rubric(reference)
-
     async def get(self, run_id: str, evaluator: Evaluator) -> Run:
         """A run with the scenarios and outcomes that may be seen now. Raises StorexError RUN_NOT_FOUND."""
         run = await self.store.run(run_id, evaluator.owner)
-        return _shown(run, await self._seen(evaluator))
+        return _shown(run, await self._by_id(evaluator))
 
     async def runs(self, evaluator: Evaluator) -> list[Run]:
         """The evaluator's runs, newest first, without outcomes and with the scenarios that may be seen now."""
         runs = await self.store.runs(evaluator.owner)
-        seen = await self._seen(evaluator) if runs else frozenset()
+        seen = await self._by_id(evaluator) if runs else {}
         return [_shown(run, seen) for run in runs]
 
     async def compare(self, request: CompareRunsRequest, evaluator: Evaluator) -> Comparison:
@@ -143,8 +152,9 @@ class Judging:
         await self.store.begin(run, evaluator.owner)
         return run
 
-    async def _seen(self, evaluator: Evaluator) -> frozenset[str]:
-        return frozenset(scenario.scenario_id for scenario in (await self.scenarios(evaluator)).scenarios)
+    async def _by_id(self, evaluator: Evaluator) -> dict[str, Scenario]:
+        """The scenarios that may be seen now."""
+        return {scenario.scenario_id: scenario for scenario in (await self.scenarios(evaluator)).scenarios}
 
     async def _must_be_visible(self, scenarios: Sequence[Scenario], evaluator: Evaluator) -> None:
         found = await visible(scenarios, evaluator.reach)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from services.judge.parallel import as_they_come
 from services.judge.reach import Reach
 from services.judge.replay import replay
 from services.judge.store import JudgeStore
-from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED, Grading
+from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run
 from storex.judge.v1.scenario_pb2 import Scenario
 
@@ -76,18 +76,17 @@ async def grade_on(
         outcome.grading.CopyFrom(found)
         return outcome
 
-    waiting = [
-        outcome
-        for outcome in run.outcomes
-        if outcome.status == OUTCOME_STATUS_SCORED
-        and outcome.scenario_id in scenarios
-        and not is_graded(outcome.grading, grading.rubric.reference)
-    ]
-    async with aclosing(as_they_come(waiting, one, parallel)) as outcomes:
+    async with aclosing(as_they_come(ungraded(run, scenarios, grading.rubric), one, parallel)) as outcomes:
         async for outcome in outcomes:
             yield outcome
 
 
-def is_graded(grading: Grading, rubric: str) -> bool:
-    """Whether a rubric's questions have been answered."""
-    return grading.status == GRADING_STATUS_GRADED and grading.rubric == rubric
+def ungraded(run: Run, scenarios: Collection[str], rubric: Rubric) -> list[Outcome]:
+    """The scored outcomes of scenarios whose reports a rubric's questions have not been answered about."""
+    return [
+        outcome
+        for outcome in run.outcomes
+        if outcome.status == OUTCOME_STATUS_SCORED
+        and outcome.scenario_id in scenarios
+        and not (outcome.grading.status == GRADING_STATUS_GRADED and outcome.grading.rubric == rubric.reference)
+    ]

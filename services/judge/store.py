@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from libs.core.errors import Reason, StorexError
+from libs.core.sqlite_file import open_sqlite
 from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED, Grading
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run
 from storex.judge.v1.scenario_pb2 import Scenario
@@ -40,8 +40,6 @@ class JudgeStore:
 
     def __init__(self, path: Path) -> None:
         """Open or create the file, readable by its owner only, and bring it up to date. Raises OSError."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge-store")
         self._connection = self._executor.submit(_open, path).result()
 
@@ -137,15 +135,6 @@ def _with_done(run: Run, done: int) -> Run:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path)
-    db.execute("PRAGMA journal_mode = WAL")
+    db = open_sqlite(path, _MIGRATIONS)
     db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA foreign_keys = ON")
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    for number, script in _pending(version):
-        db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
     return db
-
-
-def _pending(version: int) -> Iterable[tuple[int, str]]:
-    return ((number, script) for number, script in enumerate(_MIGRATIONS, 1) if number > version)

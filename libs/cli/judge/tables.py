@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from libs.cli.judge.side_by_side import SideBySide, outcome_lines
 from libs.cli.output import RowsView, table_of
+from libs.cli.past import written
 from libs.cli.safe_text import plain
 from storex.judge.v1.comparison_pb2 import Comparison, Difference
 from storex.judge.v1.grading_pb2 import Agreement
@@ -110,7 +110,7 @@ def runs_view(runs: Sequence[Run]) -> RenderableType:
             run.run_id,
             run.candidate.name,
             f"{run.done}/{run.planned}",
-            f"{datetime.fromtimestamp(run.created_at.seconds, UTC):%Y-%m-%d %H:%M:%S} UTC",
+            f"{written(run.created_at)} UTC",
         )
         for run in runs
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import Message
 
 from libs.core.errors import Reason, StorexError
+from libs.core.sqlite_file import open_sqlite
 from services.agent.inquiry import Turn
 from services.agent.records import Record
 from services.agent.sessions.store import OpenTurn, SessionHead
@@ -51,8 +51,6 @@ class SqliteSessionStore:
 
     def __init__(self, path: Path, now: float) -> None:
         """Open or create the file, readable by its owner only, and bring it up to date."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sessions")
         self._connection = self._executor.submit(_open, path, now).result()
 
@@ -163,12 +161,7 @@ class SqliteSessionStore:
 
 
 def _open(path: Path, now: float) -> sqlite3.Connection:
-    db = sqlite3.connect(path)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA foreign_keys = ON")
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    for number, migration in enumerate(_MIGRATIONS[version:], start=version + 1):
-        db.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
+    db = open_sqlite(path, _MIGRATIONS)
     with db:
         db.execute("DELETE FROM sessions WHERE created_at < ?", (now - RETENTION_SECONDS,))
     return db

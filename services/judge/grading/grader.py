@@ -97,6 +97,8 @@ _FAILURES = (
 
 def _told(failure: Exception) -> str:
     match failure:
+        case StorexError() if failure.reason is Reason.MODEL_LEDGER_UNAVAILABLE:
+            return failure.public_message
         case StorexError():
             return f"The judging model does not answer ({failure.reason.name}). Try again."
         case NonsenseAnswerError() | UnusableAnswersError():

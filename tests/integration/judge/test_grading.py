@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import pytest
 
-from libs.core.errors import Reason
+from libs.core.errors import Reason, StorexError
 from libs.llm.ledger import Group
 from libs.rpc.status import error_from_rpc
 from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED, GRADING_STATUS_HARNESS_ERROR, Grading, Label
 from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, ListRunsRequest, Run
+from storex.snapshot.v1.snapshot_pb2 import GetSnapshotResponse
 from tests.integration.judge.scripted import QUOTE, RUBRIC, Bench, good, judging, written
 from tests.integration.llm.scripted_server import Reply, Turn, calls, says
 
@@ -145,6 +148,43 @@ async def test_without_a_judging_model_a_rubric_is_refused_before_anything_runs(
         assert error.reason is Reason.REQUEST_INVALID
         assert "judge: models:" in error.public_message
         assert "Ask" not in bench.coordinator.methods()
+
+
+async def test_what_is_graded_needs_no_judging_model_any_more(tmp_path: Path) -> None:
+    async with judging(tmp_path, good()) as bench:
+        done = await bench.run(rubric="standard")
+    async with judging(tmp_path, good(), judge={"models": []}) as bench:
+        for rubric in ("", "standard"):
+            again = await bench.run(run_id=done.run_id, rubric=rubric)
+            assert again.outcomes == done.outcomes
+        assert not bench.model.requests
+    (tmp_path / "other").mkdir()
+    async with judging(tmp_path / "other", good(), judge={"models": []}) as bench:
+        plain = await bench.run()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await bench.run(run_id=plain.run_id, rubric="standard")
+        assert "judge: models:" in error_from_rpc(refused.value).public_message
+
+
+async def test_who_may_see_what_is_decided_again_before_a_model_sees_it(tmp_path: Path) -> None:
+    async with judging(tmp_path, good()) as bench:
+        known = await bench.run()
+        looks = iter([GetSnapshotResponse()])
+        taken_away = StorexError(Reason.RESOURCE_NOT_FOUND)
+        bench.coordinator.answers["GetSnapshot"] = lambda _: next(looks, taken_away)
+        hidden = await bench.run(run_id=known.run_id, rubric="standard")
+        assert not hidden.outcomes
+        assert not bench.model.requests
+
+
+async def test_a_ledger_that_cannot_be_kept_is_a_harness_error_that_says_so(tmp_path: Path) -> None:
+    async with judging(tmp_path, good()) as bench:
+        with closing(sqlite3.connect(tmp_path / "agent" / "models.db")) as other:
+            other.execute("DROP TABLE call_teams")
+            other.commit()
+        found = await _graded(bench)
+    assert found.status == GRADING_STATUS_HARNESS_ERROR
+    assert found.problem == Reason.MODEL_LEDGER_UNAVAILABLE.value.message
 
 
 async def test_a_spent_budget_and_what_looks_like_customer_data_send_nothing(tmp_path: Path) -> None:

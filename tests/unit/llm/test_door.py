@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,6 +116,19 @@ async def test_each_call_is_written_down_with_who_what_and_how_much(house: House
     assert [entry.key for entry in await house.ledger.sums(Group.MODEL, 0.0)] == ["first/large"]
     assert [entry.key for entry in await house.ledger.sums(Group.PROMPT, 0.0)] == ["lead@1"]
     assert await house.ledger.sums(Group.SUBJECT, _NOON + 1) == []
+
+
+async def test_a_ledger_that_cannot_be_kept_is_an_error_with_a_name_and_no_other_endpoint_is_asked(
+    house: House, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "agent" / "models.db")) as other:
+        other.execute("DROP TABLE calls")
+        other.commit()
+    for asked in (house.ask(), house.ledger.sums(Group.OUTCOME, 0.0)):
+        with pytest.raises(StorexError) as failure:
+            await asked
+        assert failure.value.reason is Reason.MODEL_LEDGER_UNAVAILABLE
+    assert house.models["second"].asked == 0, "nor paid without a trace"
 
 
 async def test_nothing_that_was_said_is_kept(house: House, tmp_path: Path) -> None:
