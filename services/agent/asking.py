@@ -27,7 +27,7 @@ from services.agent.sessions.access import check_still_visible
 from services.agent.sessions.store import SessionHead, SessionStore
 from services.agent.target import Target, parse_target
 from services.agent.tools.tool import Tool
-from storex.agent.v1 import agent_pb2
+from storex.agent.v1 import agent_pb2, report_pb2
 
 MAX_QUESTION_LENGTH = 4000
 """Longest question, in characters."""
@@ -100,15 +100,22 @@ class Asking:
             if inquiry.resumed:
                 await events.put(_goes_on(inquiry))
             report = await investigation.run()
+            await self._keep_report(inquiry, report)
             if not _named_snapshots():
+                # A report that is written must not be lost with whoever waits for the snapshot.
+                before = report.SerializeToString(deterministic=True)
                 await self.recording.after(report, investigation.calling.reach, investigation.budget.remaining_seconds)
-            try:
-                await self.store.finish_turn(inquiry.session_id, inquiry.turn, report)
-            except StorexError as error:
-                _log.error("the report of %s is not kept: %s", inquiry.session_id, error.detail)
+                if report.SerializeToString(deterministic=True) != before:
+                    await self._keep_report(inquiry, report)
             await events.put(agent_pb2.AskResponse(report=report))
         finally:
             events.put_nowait(None)
+
+    async def _keep_report(self, inquiry: Inquiry, report: report_pb2.Report) -> None:
+        try:
+            await self.store.finish_turn(inquiry.session_id, inquiry.turn, report)
+        except StorexError as error:
+            _log.error("the report of %s is not kept: %s", inquiry.session_id, error.detail)
 
     def _investigation(
         self,

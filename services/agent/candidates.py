@@ -16,12 +16,12 @@ from services.agent.asking import Asking, ReasonerFactory
 from services.agent.inquiry import Fallback, Reasoner
 from services.agent.loop.limits import LoopLimits
 from services.agent.models import Models
-from services.agent.prompts.prompt import PromptError, load_prompt
+from services.agent.prompts.prompt import PromptError
 from services.agent.reasoners.builtin.reasoner import LABEL as BUILTIN
 from services.agent.reasoners.builtin.reasoner import Builtin
 from services.agent.reasoners.loudest import LABEL as LOUDEST
 from services.agent.reasoners.loudest import Loudest
-from services.agent.specialists.registry import Specialist
+from services.agent.specialists.registry import Specialist, prompt_for
 from services.agent.target import Target
 from services.agent.tools.tool import Tool
 from storex.agent.v1.candidate_pb2 import Candidate
@@ -84,9 +84,9 @@ def _with_prompt(
     if name not in specialists:
         raise _invalid("prompts", f"there is no specialist {name!r}")
     try:
-        prompt = load_prompt(reference, own=own_prompts)
+        prompt = prompt_for(name, reference, own=own_prompts)
     except PromptError:
-        raise _invalid("prompts", f"there is no usable prompt {reference!r}") from None
+        raise _invalid("prompts", f"there is no usable prompt {reference!r} for {name}") from None
     return replace(specialists[name], prompt=prompt)
 
 

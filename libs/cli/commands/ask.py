@@ -46,8 +46,11 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Ask why something is slow, or anything about it. Steps go to standard error, the report to standard output."""
-    if question is None and (session or snapshot):
-        target, question = snapshot.partition("/snapshots/")[0], target
+    only = target if question is None and (session or snapshot) else ""
+    if only:
+        target, question = snapshot.partition("/snapshots/")[0], only
+    if len(only.split()) == 1 and (is_complete(only) or only == target.rpartition("/")[2]):
+        raise CommandError("The question is missing.", f'storex ask {only} "why is it slow?"', ExitStatus.USAGE)
     if not session and not (question or "").strip():
         raise CommandError("The question is missing.", 'storex ask TARGET "why is it slow?"', ExitStatus.USAGE)
     question = question or ""

@@ -90,8 +90,6 @@ class Investigation:
         except ReasonerFailedError as failure:
             await self.note(failure.code, failure.problem, "The builtin investigator goes on.")
             return self.fallback, await self._drive(self.fallback)
-        if self._partial:
-            return self.fallback, draft
         return await self._with_second_opinion(draft)
 
     async def _with_second_opinion(self, draft: Draft) -> tuple[Reasoner, Draft]:
@@ -116,8 +114,7 @@ class Investigation:
             # What models cost does not keep the fallback, which asks none, from looking for itself.
             spent = self.budget.spent(sum(self._tokens), self._cost) if is_model else self.budget.spent(0)
             if spent and is_model:
-                await self._stop_short(spent)
-                return await self._drive(self.fallback)
+                raise ReasonerFailedError("BUDGET_SPENT", spent)
             if spent:
                 await self._stop_short(spent)
                 return self.fallback.conclude(self.inquiry)

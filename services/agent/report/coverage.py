@@ -15,6 +15,8 @@ from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import finding_pb2
 
 _OF_MANY = "stream_health"
+_LISTING = "list_instances"
+"""Tells which instances there are, and nothing of how they are."""
 
 _LOOP_REMEDIES = {
     "BUDGET_SPENT": "Ask again with a narrower question, or raise the agent's budget.",
@@ -102,7 +104,10 @@ def is_blind(records: Records) -> bool:
     """Whether something was not seen that could hide a cause: a part that failed, or a check that was not made."""
     health = records.health()
     answered = {record.name for record in health.values()}
-    failed = any(record.status in (ERROR, DENIED) and record.name not in answered for record in records)
+    failed = any(
+        record.status in (ERROR, DENIED) and record.name not in answered and record.tool != _LISTING
+        for record in records
+    )
     checks = [check for record in health.values() for check in _checks(record)]
     unchecked = any(check.result == finding_pb2.CHECK_RESULT_NOT_CHECKED for check in checks)
     return failed or unchecked or not checks

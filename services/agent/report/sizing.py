@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from services.agent.report.facts.fact import figure, utc
 from storex.agent.v1 import report_pb2
@@ -15,6 +15,8 @@ _SIZES = re.compile(
     r"reads_per_second|rows_modified)$"
 )
 """Paths of values of which more is worse."""
+_BEHIND = ("holder", "cause", "affected")
+"""Roles that tell two causes of one kind apart."""
 _POSITION = re.compile(r"\[[^\]]*\]")
 _CHANGED = 0.1
 """Share by which a figure must have moved to be told as a change."""
@@ -56,10 +58,10 @@ def how_it_goes_on(report: report_pb2.Report, earlier: report_pb2.Report | None)
     before = {(cause.kind, cause.name): cause for cause in earlier.root_causes}
     told, risen = [], 0
     for cause in report.root_causes:
-        known = before.get((cause.kind, cause.name))
-        was = {_key(item): item for item in (_sizes(earlier, known) if known is not None else ())}
-        for item in _sizes(report, cause):
-            old = was.get(_key(item))
+        known = next((other for other in earlier.root_causes if _is_the_same(cause, other)), None)
+        was = _by_key(_sizes(earlier, known)) if known is not None else {}
+        for key, item in _by_key(_sizes(report, cause)).items():
+            old = was.get(key)
             if old is not None and abs(float(item.value) - float(old.value)) > _CHANGED * abs(float(old.value)):
                 risen += 1 if float(item.value) > float(old.value) else -1
                 told.append(f"{_told(item)}, before {figure(float(old.value))}")
@@ -81,6 +83,22 @@ def _sizes(report: report_pb2.Report, cause: report_pb2.RootCause) -> list[entit
 
 def _key(item: entity_pb2.Evidence) -> tuple[str, str, str]:
     return item.tool, item.name, _POSITION.sub("[]", item.path)
+
+
+def _by_key(items: Iterable[entity_pb2.Evidence]) -> dict[tuple[str, str, str], entity_pb2.Evidence]:
+    """The figures by what they measure; of a list with several there is no telling which was which before."""
+    found: dict[tuple[str, str, str], list[entity_pb2.Evidence]] = {}
+    for item in items:
+        found.setdefault(_key(item), []).append(item)
+    return {key: same[0] for key, same in found.items() if len(same) == 1}
+
+
+def _is_the_same(one: report_pb2.RootCause, other: report_pb2.RootCause) -> bool:
+    """Whether two causes have one kind and instance, and are brought about by the same, as far as both say by what."""
+    if (one.kind, one.name) != (other.kind, other.name):
+        return False
+    behind = [{(e.role, e.type, e.value) for e in c.entities if e.role in _BEHIND} for c in (one, other)]
+    return bool(behind[0] & behind[1]) or not all(behind)
 
 
 def _told(item: entity_pb2.Evidence) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from services.agent.explained import explained_by
+from services.agent.records import ERROR as FAILED
 from services.agent.records import Record, Records
 from services.agent.report.matching import Citation, cite
 from services.agent.topology import Followed, followed
@@ -126,6 +127,8 @@ def _explained(one: Upstream, records: Records) -> Upstream:
     tables = _tables(one)
     write = _write(one.followed.source, tables, records) if one.finding.kind == LAG else None
     cause = _cause(one, source, tables, write) if source is not None else None
+    if cause is None and write is not None and not _keeps_busy(write):
+        write = None
     return Upstream(one.health, one.position, one.finding, one.followed, cause, write)
 
 
@@ -175,6 +178,11 @@ def _write(source: str, tables: set[str], records: Records) -> Write | None:
     ]
     fitting = [one for one in writes if (tables & set(one.query.tables) if tables else _dominates(one))]
     return max(fitting, key=lambda one: (one.query.rows_affected, one.query.total_seconds), default=None)
+
+
+def _keeps_busy(write: Write) -> bool:
+    """Whether it alone says why a replica is behind: a change of the schema, or most of what is changed there."""
+    return write.verb in _SCHEMA_CHANGES or _dominates(write)
 
 
 def _dominates(write: Write) -> bool:
@@ -256,11 +264,18 @@ _UNSEEN = (
 )
 
 
+_NOT_LISTED = (
+    "It replicates from a server ({known}) that could not be looked up, because not every region answered: whether that"
+    " one brings this about was not looked at."
+)
+
+
 def unseen_sources(records: Records) -> Iterable[tuple[str, str]]:
     """Replicas with a finding whose source is not among what was listed, each with a PUBLIC sentence about it."""
-    listed = any(record.tool == "list_instances" for record in records)
-    for one in upstream(records) if listed else ():
+    listings = [record.status for record in records if record.tool == "list_instances"]
+    text = _NOT_LISTED if FAILED in listings else _UNSEEN
+    for one in upstream(records) if listings else ():
         if not one.followed.source:
             channel = one.followed.channel
             known = f"server_id {channel.source_server_id}, port {channel.source_port}"
-            yield one.replica, _UNSEEN.format(known=known)
+            yield one.replica, text.format(known=known)

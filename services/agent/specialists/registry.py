@@ -25,6 +25,10 @@ DEFAULT_STEPS = 4
 """Turns of a model that a specialist has for one task."""
 
 
+_VARIABLES = {LEAD: frozenset(("target", "catalogue", "specialists"))}
+"""What a specialist's prompt is given when it is used; nothing, where it is not named here."""
+
+
 class SpecialistError(ValueError):
     """A specialist's folder that cannot be used; the text says what is wrong with it."""
 
@@ -73,7 +77,7 @@ def load_specialist(
         raise SpecialistError(f"{path} names unknown tools: {', '.join(map(str, unknown))}")
     return Specialist(
         name,
-        load_prompt(str(settings["prompt"]), prompts),
+        prompt_for(name, str(settings["prompt"]), prompts),
         tuple(tools[tool] for tool in settings["tools"]),
         _kinds(settings, path),
         _reads(settings, tools, path),
@@ -82,6 +86,15 @@ def load_specialist(
         _number(settings, "steps", path, DEFAULT_STEPS, least=1),
         _number(settings, "tokens", path, 0),
     )
+
+
+def prompt_for(name: str, reference: str, folder: Path = PROMPTS, own: Path | None = None) -> Prompt:
+    """The prompt `name@version` for a specialist. Raises PromptError, also where it takes what that is not given."""
+    prompt, given = load_prompt(reference, folder, own), _VARIABLES.get(name, frozenset())
+    if prompt.variables != given:
+        takes, gets = (", ".join(sorted(them)) or "no variables" for them in (prompt.variables, given))
+        raise PromptError(f"{reference} is no prompt for {name}: it takes {takes}, and is given {gets}")
+    return prompt
 
 
 def load_specialists(
@@ -128,7 +141,7 @@ def _changed(
     prompt = one.prompt
     if wanted.prompt is not None:
         try:
-            prompt = load_prompt(wanted.prompt, own=own_prompts)
+            prompt = prompt_for(one.name, wanted.prompt, own=own_prompts)
         except PromptError as error:
             problems.append(wanted.declared.problem(str(error), "Name a prompt as name@version"))
     own = tuple(tools[tool] for tool in wanted.tools) or one.tools

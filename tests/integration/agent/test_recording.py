@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -127,3 +128,31 @@ async def test_a_question_about_a_snapshot_makes_no_other_one(tmp_path: Path) ->
         events = [event async for event in stream]
         assert events[-1].report.root_causes
         assert "CreateSnapshot" not in started.coordinator.methods()
+
+
+async def test_a_report_is_kept_before_the_snapshot_is_waited_for(tmp_path: Path) -> None:
+    asked, begun = asyncio.Event(), asyncio.Event()
+
+    async def never(_: snapshot_pb2.CreateSnapshotRequest) -> None:
+        begun.set()
+        await asked.wait()
+
+    async with mesh(tmp_path, lambda request: never(request)) as started:
+        request = agent_pb2.AskRequest(target=NAME, question="why is it slow?")
+        stream: grpc.aio.UnaryStreamCall[Any, Any] = started.stub.Ask(request, metadata=started.metadata(), timeout=30)
+        first: Any = await stream.read()
+        async with asyncio.timeout(10):
+            await begun.wait()
+        stream.cancel()
+        wanted = agent_pb2.GetSessionRequest(session_id=first.session_started.session_id)
+        kept = (await started.stub.GetSession(wanted, metadata=started.metadata())).session
+        asked.set()
+    assert kept.turns[0].report.root_causes
+
+
+async def test_the_report_is_kept_with_its_snapshot(tmp_path: Path) -> None:
+    async with mesh(tmp_path, made()) as started:
+        report = await reported(started)
+        wanted = agent_pb2.GetSessionRequest(session_id=report.session_id)
+        kept = (await started.stub.GetSession(wanted, metadata=started.metadata())).session
+    assert list(kept.turns[0].report.snapshots) == [SNAPSHOT_NAME]

@@ -304,3 +304,20 @@ async def test_a_replica_is_named_where_its_sources_cause_is_told_with_that_of_o
     report = await world.report("regions/eu-west-1")
     assert causes(report) == [("lock.unindexed_write", OTHER, [PRIMARY, REPLICA])]
     assert any(link.effect == "replication.lag" and REPLICA in link.text for link in report.causal_chain)
+
+
+async def test_a_small_write_to_the_same_table_is_no_reason_to_lag(world: World) -> None:
+    world.writes.queries[1].rows_affected = 12
+    report = await world.report()
+    assert causes(report) == [("replication.lag", REPLICA, [])]
+    assert not [link for link in report.causal_chain if PRIMARY in link.text]
+    world.health[PRIMARY] = [write_finding()]
+    assert causes(await world.report()) == [("lock.unindexed_write", PRIMARY, [REPLICA])], (
+        "a cause tells it all the same"
+    )
+
+
+async def test_a_small_change_of_the_schema_is_one(world: World) -> None:
+    world.writes = writes(verb="ALTER TABLE")
+    world.writes.queries[1].rows_affected = 0
+    assert "changes the schema of warehouse.stock" in (await world.report()).causal_chain[0].text

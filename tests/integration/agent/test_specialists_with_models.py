@@ -16,7 +16,9 @@ from libs.config import ModelBudget, ModelBudgets, ModelEndpoint, ModelsConfig, 
 from libs.config.model import Declared
 from libs.llm import Message, ToolSchema
 from libs.llm.size import most_tokens
+from services.agent.inquiry import ToolRequest
 from services.agent.loop.limits import LoopLimits
+from services.agent.reasoners.model.delegation import side_by_side
 from storex.agent.v1 import agent_pb2, report_pb2
 from storex.diagnostics.v1 import diagnostics_pb2 as d
 from tests.integration.agent.scripted import Mesh, running
@@ -242,3 +244,32 @@ async def test_a_server_with_a_small_context_never_gets_more_than_it_takes(tmp_p
     for request in requests:
         for text in told(request):
             assert text.count("<DATA ") == text.count("</DATA "), "a cut answer is still fenced"
+
+
+async def test_a_specialist_can_look_at_a_recorded_answer_again(tmp_path: Path) -> None:
+    again = calls(("show_more", {"call": "call_0_1"}), ("list_transactions", {"name": NAME}))
+    task = calls(("delegate", {"specialist": "database", "task": f"Who holds locks on {NAME}?"}))
+    models: dict[str, list[Turn]] = {"large": [_HEALTH, task, _FINDS], "engine": [again, _FINDS]}
+    async with house(tmp_path, models, {"database": with_model("engine")}) as running_house:
+        await running_house.report()
+    shown = told(running_house.models["engine"].requests[1])[0]
+    assert shown.startswith("get_health SUCCESS")
+
+
+async def test_where_one_of_those_at_work_fails_badly_the_others_end_with_it() -> None:
+    ended = asyncio.Event()
+
+    async def fails() -> list[ToolRequest]:
+        await asyncio.sleep(0)
+        raise ValueError("nonsense")
+
+    async def goes_on() -> list[ToolRequest]:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.set()
+        return []
+
+    with pytest.raises(ValueError, match="nonsense"):
+        await side_by_side([fails(), goes_on()])
+    assert ended.is_set()

@@ -64,6 +64,7 @@ def test_limits_can_only_be_narrowed() -> None:
         ({"without_tools": ["get_nothing"]}, "candidate.without_tools"),
         ({"prompts": {"nobody": "lead@1"}}, "candidate.prompts"),
         ({"prompts": {LEAD: "lead@99"}}, "candidate.prompts"),
+        ({"prompts": {LEAD: "database@1"}}, "candidate.prompts"),
         ({"prompts": {LEAD: "../../etc/passwd@1"}}, "candidate.prompts"),
         ({"max_steps": -1}, "candidate.max_steps"),
     ],

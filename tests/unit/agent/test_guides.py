@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from libs.config import ConfigError, SpecialistSettings, load_config
-from services.agent.prompts.prompt import load_prompt
+from services.agent.prompts.prompt import PromptError, load_prompt
 from services.agent.specialists.registry import configured, load_specialists
 from services.agent.tools.registry import TOOLS
 from services.agent.tools.tool import tool_from
@@ -70,6 +70,8 @@ def _settings_in(text: str, tmp_path: Path) -> Mapping[str, SpecialistSettings]:
         ("nobody: {steps: 2}", "no specialist 'nobody'"),
         ("lead: {tools: [dig]}", "no tool 'dig'"),
         ("lead: {prompt: lead@99}", "no prompt lead@99"),
+        ("lead: {prompt: database@1}", "database@1 is no prompt for lead: it takes no variables"),
+        ("database: {prompt: specialist@1}", "is no prompt for database"),
     ],
 )
 def test_a_specialists_settings_that_are_not_right_are_told_with_their_line(
@@ -84,5 +86,13 @@ def test_a_specialists_settings_that_are_not_right_are_told_with_their_line(
 def test_the_prompt_in_the_guide_takes_what_the_lead_gives(tmp_path: Path) -> None:
     (text,) = _blocks("change-a-prompt.md", "markdown")
     (tmp_path / "lead").mkdir()
-    (tmp_path / "lead" / "2.md").write_text(text, encoding="utf-8")
-    assert load_prompt("lead@2", tmp_path).variables == load_specialists(TOOLS)["lead"].prompt.variables
+    (tmp_path / "lead" / "3.md").write_text(text, encoding="utf-8")
+    assert load_prompt("lead@3", own=tmp_path).variables == load_specialists(TOOLS)["lead"].prompt.variables
+
+
+def test_the_versions_that_the_guide_adds_do_not_come_with_storex(tmp_path: Path) -> None:
+    guide = (_GUIDES / "change-a-prompt.md").read_text(encoding="utf-8")
+    added = set(re.findall(r"in it `(\w+)/(\d+)\.md`|prompts: \{(\w+): \w+@(\d+)\}", guide))
+    for name, version in ((one[0] or one[2], one[1] or one[3]) for one in added):
+        with pytest.raises(PromptError):
+            load_prompt(f"{name}@{version}", own=tmp_path)

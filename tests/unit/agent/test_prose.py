@@ -164,6 +164,8 @@ def test_advice_and_commands_come_from_code_only(text: str) -> None:
     [
         ("Everything is healthy.", "healthy"),
         ("All is well.", "healthy"),
+        ("No session waits any more and everything is healthy.", "healthy"),
+        ("The server is healthy, it has no lag.", "healthy"),
         ("It was lock.metadata.", "not verified"),
         ("It is not capacity.disk_full.", "no reading rules out"),
         ("It is not lock.row_blocker, it is query.missing_index.", "not verified"),

@@ -257,6 +257,9 @@ def test_a_question_is_no_thanks(text: str) -> None:
         ("why is orders-1 slow in eu-west-1", ()),
         ("why is it slow since 02-11?", ()),
         ("is orders-1-replica behind?", ("orders-1-replica",)),
+        ("is orders-1 slow since release-42?", ()),
+        ("what are the top-10 statements, and is utf-8 to blame for error-1062?", ()),
+        ("why does the instance release-42 lag?", ("release-42",)),
     ],
 )
 def test_other_instances_are_seen_in_a_question(question: str, names: tuple[str, ...]) -> None:

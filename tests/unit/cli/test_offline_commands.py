@@ -88,7 +88,21 @@ def test_the_demo_knows_its_incidents_before_it_starts_anything(capsys: pytest.C
     assert "lock.row_blocker" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [[], ["orders-1"], ["orders-1", ""], ["orders-1", "  "]])
+_OF_A_SNAPSHOT = ("--snapshot", "regions/eu-west-1/instances/orders-1/snapshots/20261122-231504-8f1c22d0")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["orders-1"],
+        ["orders-1", ""],
+        ["orders-1", "  "],
+        ["orders-1", *_OF_A_SNAPSHOT],
+        ["regions/eu-west-1/instances/orders-1", *_OF_A_SNAPSHOT],
+        ["regions/eu-west-1", "--session", "ses_1"],
+    ],
+)
 def test_a_question_that_is_missing_is_asked_for(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["ask", *words]) == 2
     assert "The question is missing." in capsys.readouterr().err

@@ -9,7 +9,7 @@ from services.agent.reasoners.builtin.delegation import delegated
 from services.agent.reasoners.builtin.findings import confirming_requests, root_causes
 from services.agent.reasoners.builtin.intent import Intent
 from services.agent.reasoners.builtin.lookup import requests_for
-from services.agent.reasoners.builtin.others import look_up, named_beside, readings, told
+from services.agent.reasoners.builtin.others import look_up, may_be_named, readings, told
 from services.agent.reasoners.builtin.upstream import source_requests
 from services.agent.records import Records
 from services.agent.report.draft import Aspect, Draft
@@ -37,12 +37,12 @@ class Investigate:
         """Health; then evidence; then, if a cause could not be confirmed, both once more."""
         if not self._asked:
             plan = tuple(step.format(target=inquiry.target.text) for step in _PLAN)
-            return CallTools(self._once((*_first_look(inquiry), *look_up(named_beside(inquiry)))), plan=plan)
+            return CallTools(self._once((*_first_look(inquiry), *look_up(may_be_named(inquiry)))), plan=plan)
         records = _of_this_question(inquiry)
         causes = root_causes(records, _asked_about(inquiry, records))
         asked, plan = delegated(causes, self._specialists)
         confirming = confirming_requests(causes, records, refresh=False)
-        beside = (*source_requests(records), *readings(named_beside(inquiry), records))
+        beside = (*source_requests(records), *readings(may_be_named(inquiry), records))
         wanted = self._once((*confirming, *asked, *beside, *self._topical(inquiry, records)))
         if wanted:
             raised = tuple(
@@ -77,7 +77,7 @@ class Investigate:
         )
 
     def _beside(self, inquiry: Inquiry, records: Records) -> str:
-        return told(named_beside(inquiry), records, inquiry.target.text)
+        return told(inquiry, records)
 
     def _topical(self, inquiry: Inquiry, records: Records) -> tuple[ToolRequest, ...]:
         """What else the question asks to be told."""
@@ -99,7 +99,7 @@ def _of_this_question(inquiry: Inquiry) -> Records:
 def _asked_about(inquiry: Inquiry, records: Records) -> frozenset[str]:
     """The instances that the first look covers."""
     if inquiry.target.is_instance:
-        beside = (str(request.arguments["name"]) for request in readings(named_beside(inquiry), records))
+        beside = (str(request.arguments["name"]) for request in readings(may_be_named(inquiry), records))
         return frozenset([str(inquiry.target.name), *beside])
     return frozenset(record.name for record in records if record.tool == "stream_health")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from libs.llm import Message, ToolCallRequest, ToolSchema
 from libs.llm.door import ModelChain
@@ -11,7 +12,7 @@ from libs.sensitivity.model_view import ModelView
 from services.agent.inquiry import CallOutcome, Inquiry, ReasonerFailedError, ToolRequest
 from services.agent.prompts.prompt import load_prompt
 from services.agent.reasoners.model.decoding import json_object
-from services.agent.reasoners.model.fencing import Fence
+from services.agent.reasoners.model.fencing import MORE, Fence
 from services.agent.reasoners.model.talk import Talk
 from services.agent.report.draft import Draft
 from services.agent.specialists.registry import LEAD, Specialist
@@ -105,7 +106,7 @@ class _Assignment:
         self._told = {
             call.call_id: f"You have no such tool. You have: {', '.join(sorted(own))}."
             for call in calls
-            if call.name not in own
+            if call.name not in (*own, MORE)
         }
         return [
             ToolRequest(call.name, arguments, reference=self._prefix + call.call_id)
@@ -179,7 +180,7 @@ class Team:
             working = [one for one in self._assignments if not one.is_done]
             # Twice, so that the next endpoint has its time where the first one hangs.
             turns = [one.go_on(inquiry, came, 2 * self._timeout_seconds) for one in working]
-            wanted = [request for found in await asyncio.gather(*turns) for request in found]
+            wanted = [request for found in await side_by_side(turns) for request in found]
             if wanted:
                 return wanted
             came = {}
@@ -196,3 +197,13 @@ class Team:
                 else f"{name} did not finish: {one.problem} What it read is recorded; go on without it."
             )
         return told
+
+
+async def side_by_side(turns: Sequence[Coroutine[Any, Any, list[ToolRequest]]]) -> list[list[ToolRequest]]:
+    """What each comes to; where one raises, the others end with it."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(turn) for turn in turns]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -74,7 +74,8 @@ class RedoStall:
                 LOW_RISK,
             ),
         ]
-        if variable in ("innodb_redo_log_capacity", "innodb_log_file_size"):
+        larger = size > facts.number(_CAPACITY)
+        if larger and variable in ("innodb_redo_log_capacity", "innodb_log_file_size"):
             steps.append(
                 Step(
                     "Make the redo log larger while the server runs (MySQL since 8.0.30, MariaDB since 10.9; before"

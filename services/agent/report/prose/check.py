@@ -44,6 +44,8 @@ _KIND = re.compile("|".join(re.escape(kind) for kind in sorted(CATALOGUE, key=le
 _DENIES = re.compile(
     r"\b(?:no|not|never|neither|nor|ruled out|rather than|isn't|clear|excluded|without)\b", re.IGNORECASE
 )
+_CLAUSE = re.compile(r"[,;:]\s|\b(?:and|but|so)\b", re.IGNORECASE)
+"""What is denied before one of these is denied of something else."""
 _CLOCK = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?Z?(?: UTC)?|"
     r"(?<![\d:])\d{1,2}:\d\d(?::\d\d)?(?: ?(?:UTC|[ap]m))?"
@@ -94,9 +96,9 @@ class Ground:
     def _verdicts(self, sentence: str) -> Iterator[str]:
         if self.verdict == report_pb2.VERDICT_UNSPECIFIED:
             return
-        if _WELL.search(sentence) and self.verdict != report_pb2.VERDICT_HEALTHY and not _DENIES.search(
-            _WELL.sub(" ", sentence)
-        ):  # fmt: skip
+        if self.verdict != report_pb2.VERDICT_HEALTHY and any(
+            not _DENIES.search(_CLAUSE.split(sentence[: said.start()])[-1]) for said in _WELL.finditer(sentence)
+        ):
             yield "it calls healthy what was not found so"
         if _SURE.search(sentence) and self.verdict != report_pb2.VERDICT_CONFIRMED:
             yield "it is surer than what was recorded"

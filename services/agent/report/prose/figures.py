@@ -67,8 +67,11 @@ _LOOSE = 0.1
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:,\d{3})*(?:\.\d+)?", re.ASCII)
 _NEXT_WORD = re.compile(r"[ -]?(/s\b|%|\u00d7|[^\W\d_]+)")
 _A_SECOND = re.compile(
-    r"^(?:[ -]?[\w-]+){0,3}?\s?(?:(?:per|a|an|each|every)\s|/ ?)(second|sec|s|minute|min|hour|h)\b", re.IGNORECASE
+    r"^(?:[ -]?\w+(?:-\w+){0,3}(?: \w+(?:-\w+){0,3}){0,2}?)??\s?"
+    r"(?:(?:per|a|an|each|every)\s|/ ?)(second|sec|s|minute|min|hour|h)\b",
+    re.IGNORECASE,
 )
+"""Words apart by one space, so that there is one way alone to read a long one: a model's text may be anything."""
 _AS_MANY = re.compile(r"^ (?:as|more|higher|longer|the|slower|larger|bigger)\b", re.IGNORECASE)
 _ABOUT = re.compile(
     r"(?:about|around|roughly|approximately|approx\.?|some|nearly|almost|over|under|more than|less than|at least|"
