@@ -82,3 +82,8 @@ def test_what_is_no_customer_data_is_kept_in_a_truth_as_it_is() -> None:
     there = truth({"lock.row_blocker": parts})
     there.forbidden_commands.append("KILL CONNECTION `12345678`")
     assert checked(scenario(truth=there)).truth == there
+    for digest in ("0f" * 16, "0f" * 32, "sx-0123456789abcdef"):
+        there = truth({"query.missing_index": [("cause", "statement_digest", digest)]})
+        assert checked(scenario(truth=there)).truth == there
+    with pytest.raises(StorexError):
+        checked(scenario(truth=truth({"query.missing_index": [("cause", "statement_digest", "0f" * 20)]})))
