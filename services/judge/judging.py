@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from services.judge.reach import Reach
 from services.judge.running import GradingOrder, carry_on, grade_on, missing, ungraded
 from services.judge.store import JudgeStore
 from services.judge.truth import checked
-from services.judge.worlds import Visible, visible
+from services.judge.worlds import Visible, gone, visible
 from storex.judge.v1.comparison_pb2 import Comparison
 from storex.judge.v1.judge_pb2 import (
     OUTCOME_STATUS_SCORED,
@@ -32,6 +33,8 @@ from storex.judge.v1.judge_pb2 import (
     RunCandidateResponse,
 )
 from storex.judge.v1.scenario_pb2 import Scenario
+
+_log = logging.getLogger(__name__)
 
 MOST_REPEATS, MOST_PARALLEL, PARALLEL = 50, 16, 4
 
@@ -64,8 +67,16 @@ class Judging:
         return kept
 
     async def scenarios(self, evaluator: Evaluator) -> Visible:
-        """The scenarios that the evaluator may see, with their truth."""
-        return await visible(await self.store.scenarios(), evaluator.reach)
+        """The scenarios that the evaluator may see, with their truth.
+
+        What is kept of worlds that are found destroyed is deleted: nobody may see it any more.
+        """
+        found = await visible(await self.store.scenarios(), evaluator.reach)
+        there = {scenario.world for scenario in found.scenarios}
+        for world in sorted(await gone(await self.store.worlds() - there, evaluator.reach)):
+            await self.store.forget(world)
+            _log.info("deleted what was kept of %s, which was destroyed", world)
+        return found
 
     async def run(
         self, request: RunCandidateRequest, evaluator: Evaluator

@@ -53,7 +53,7 @@ async def carry_on(
     async def one(unit: Unit) -> Outcome:
         scenario_id, repeat = unit
         outcome = await replay(scenarios[scenario_id], run.candidate, repeat, reach)
-        await store.keep(run.run_id, outcome)
+        await store.keep(run.run_id, outcome, scenarios[scenario_id].world)
         return outcome
 
     units = [unit for unit in missing(run) if unit[0] in scenarios]

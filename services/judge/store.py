@@ -32,6 +32,11 @@ _MIGRATIONS = (
         graded INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run_id, scenario_id, repeat),
         FOREIGN KEY (run_id, scenario_id, repeat) REFERENCES outcomes ON DELETE CASCADE);
     """,
+    """
+    ALTER TABLE scenarios ADD COLUMN world TEXT NOT NULL DEFAULT '';
+    ALTER TABLE outcomes ADD COLUMN world TEXT NOT NULL DEFAULT '';
+    CREATE INDEX outcomes_by_world ON outcomes (world);
+    """,
 )
 
 
@@ -50,8 +55,8 @@ class JudgeStore:
 
     async def put_scenario(self, scenario: Scenario) -> None:
         """Add a scenario, or replace the one of its id."""
-        row = (scenario.scenario_id, scenario.SerializeToString())
-        await self._run(lambda db: db.execute("INSERT OR REPLACE INTO scenarios VALUES (?, ?)", row))
+        row = (scenario.scenario_id, scenario.SerializeToString(), scenario.world)
+        await self._run(lambda db: db.execute("INSERT OR REPLACE INTO scenarios VALUES (?, ?, ?)", row))
 
     async def scenarios(self) -> list[Scenario]:
         """Every scenario with its truth, by id."""
@@ -88,13 +93,29 @@ class JudgeStore:
         rows = await self._run(lambda db: db.execute(query, (owner,)).fetchall())
         return [_with_done(Run.FromString(body), done) for body, done in rows]
 
-    async def keep(self, run_id: str, outcome: Outcome) -> None:
-        """Keep an outcome in the place of an earlier failure; a scored one is never replaced."""
+    async def worlds(self) -> set[str]:
+        """Every world that something is kept of, those of replaced scenarios too."""
+        query = "SELECT world FROM scenarios UNION SELECT world FROM outcomes"
+        return {world for (world,) in await self._run(lambda db: db.execute(query).fetchall()) if world}
+
+    async def forget(self, world: str) -> None:
+        """Delete what is kept of a world for good: its scenarios, and the outcomes with reports and gradings."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM outcomes WHERE world = ?", (world,))
+            db.execute("DELETE FROM scenarios WHERE world = ?", (world,))
+
+        await self._run(work)
+        # What is deleted is overwritten in the file by `secure_delete`; it must not stay in the log before it either.
+        await self._run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+
+    async def keep(self, run_id: str, outcome: Outcome, world: str) -> None:
+        """Keep an outcome of a world in the place of an earlier failure; a scored one is never replaced."""
         scored = outcome.status == OUTCOME_STATUS_SCORED
-        row = (run_id, outcome.scenario_id, outcome.repeat, scored, outcome.SerializeToString())
+        row = (run_id, outcome.scenario_id, outcome.repeat, scored, outcome.SerializeToString(), world)
         insert = (
-            "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
-            "SET scored = excluded.scored, body = excluded.body WHERE NOT outcomes.scored"
+            "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scored = excluded.scored, "
+            "body = excluded.body, world = excluded.world WHERE NOT outcomes.scored"
         )
         await self._run(lambda db: db.execute(insert, row))
 
@@ -137,4 +158,15 @@ def _with_done(run: Run, done: int) -> Run:
 def _open(path: Path) -> sqlite3.Connection:
     db = open_sqlite(path, _MIGRATIONS)
     db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA secure_delete = ON")
+    _name_worlds(db)
     return db
+
+
+def _name_worlds(db: sqlite3.Connection) -> None:
+    """Write the worlds beside scenarios and outcomes that were kept before there was such a column."""
+    with db:
+        for scenario_id, body in db.execute("SELECT scenario_id, body FROM scenarios WHERE world = ''").fetchall():
+            row = (Scenario.FromString(body).world, scenario_id)
+            db.execute("UPDATE scenarios SET world = ? WHERE scenario_id = ?", row)
+            db.execute("UPDATE outcomes SET world = ? WHERE world = '' AND scenario_id = ?", row)

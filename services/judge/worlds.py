@@ -1,4 +1,4 @@
-"""Whose worlds somebody may read: asked of the coordinator, with their own rights, each time."""
+"""Whose worlds somebody may read, and which are gone for good: asked of the coordinator, with their own rights."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from libs.core.errors import Reason, StorexError
+from libs.core.names import parse_name
 from services.judge.reach import Reach
 from storex.judge.v1.scenario_pb2 import Scenario
-from storex.snapshot.v1.snapshot_pb2 import GetSnapshotRequest
+from storex.snapshot.v1.snapshot_pb2 import GetSnapshotRequest, ListSnapshotsRequest
 
 AT_ONCE = 16
 _HIDDEN = (Reason.RESOURCE_NOT_FOUND, Reason.RPC_NOT_PERMITTED)
@@ -29,6 +30,40 @@ async def visible(scenarios: Sequence[Scenario], reach: Reach) -> Visible:
     readable = await _readable({scenario.world for scenario in scenarios}, reach)
     shown = tuple(scenario for scenario in scenarios if readable[scenario.world])
     return Visible(shown, sum(readable[scenario.world] is None for scenario in scenarios))
+
+
+async def gone(worlds: Iterable[str], reach: Reach) -> set[str]:
+    """The worlds that were destroyed: those of an instance whose snapshots somebody may list, and that it has not.
+
+    Of what may not be listed, or lies in a region that is silent, nothing is known.
+    """
+    by_instance: dict[str, set[str]] = {}
+    for world in worlds:
+        by_instance.setdefault(str(parse_name(world, snapshots=True).instance_name), set()).add(world)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def lacking(instance: str) -> set[str]:
+        async with gate:
+            try:
+                return by_instance[instance] - await _listed(instance, reach)
+            except StorexError as error:
+                if error.reason in (*_HIDDEN, *_SILENT):
+                    return set()
+                raise
+
+    return set().union(*await asyncio.gather(*map(lacking, by_instance)))
+
+
+async def _listed(instance: str, reach: Reach) -> set[str]:
+    """The snapshots that an instance has. Raises StorexError."""
+    found: set[str] = set()
+    request = ListSnapshotsRequest(name=instance, page_size=1000)
+    while True:
+        page = await reach.call(reach.snapshots.ListSnapshots, request)
+        found.update(snapshot.name for snapshot in page.snapshots)
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token
 
 
 async def _readable(worlds: Iterable[str], reach: Reach) -> dict[str, bool | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,8 @@ def test_a_world_that_was_shredded_is_gone_with_all_that_was_made_of_it(judged: 
     with pytest.raises(CallError) as refused:
         judged.run([gone])
     assert refused.value.reason == "SCENARIO_NOT_FOUND"
+    with closing(sqlite3.connect(judged.state_dir / "judge" / "judge.db")) as db:
+        assert db.execute("SELECT COUNT(*) FROM outcomes WHERE scenario_id = ?", (gone,)).fetchone() == (0,)
     again = judged.storex.run("snapshot", "import", PAYMENTS, str(copy))
     assert again.status != 0
     assert "destroyed" in again.stderr
