@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from libs.core.errors import Reason, StorexError
 from services.agent.inquiry import (
@@ -100,7 +100,7 @@ class Investigation:
             return self.reasoner, agreed
         problem = "The model overlooked a cause, or who is behind it, that the detectors found and a reading showed."
         await self.note("MODEL_UNSUPPORTED", problem, "The builtin investigator's report is given.")
-        return self.fallback, second
+        return self.fallback, replace(second, notes=(*second.notes, *draft.notes))
 
     async def _drive(self, reasoner: Reasoner) -> Draft:
         """Move by move, until the reasoner concludes or may not go on."""

@@ -11,7 +11,7 @@ from services.agent.records import DENIED, ERROR, NO_DATA, Record
 from services.agent.report.causes.wording import count
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
-_MAX_FIELDS = 4
+_MAX_FIELDS, _MAX_NAMED = 4, 3
 _NUMBERS = (
     FieldDescriptor.CPPTYPE_INT32,
     FieldDescriptor.CPPTYPE_INT64,
@@ -51,15 +51,18 @@ def _one(record: Record) -> str:
 
 def _of_health(health: diagnostics_pb2.InstanceHealth) -> str:
     kinds = [finding.kind for finding in health.findings]
-    unmade = sum(check.result == finding_pb2.CHECK_RESULT_NOT_CHECKED for check in health.checks)
-    made = len(health.checks) - unmade
+    unmade = [check.kind for check in health.checks if check.result == finding_pb2.CHECK_RESULT_NOT_CHECKED]
+    made = len(health.checks) - len(unmade)
     if kinds:
         said = f"found {', '.join(kinds)}"
     elif made:
         said = f"nothing found by {count(made, 'check')}"
     else:
         return "not checked: no check could be made"
-    return f"{said}; {count(unmade, 'check')} could not be made" if unmade else said
+    if not unmade:
+        return said
+    more = f" and {len(unmade) - _MAX_NAMED} more" if len(unmade) > _MAX_NAMED else ""
+    return f"{said}; {count(len(unmade), 'check')} could not be made: {', '.join(unmade[:_MAX_NAMED])}{more}"
 
 
 def _in_mid_sentence(sentence: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from services.agent.records import UNREACHED
 from services.agent.report.causes.wording import count, seconds
@@ -55,8 +55,9 @@ def _said(report: report_pb2.Report, draft: Draft, told: bool) -> Iterator[str]:
         yield "No: nothing was found that a restart would help with, and it would end every session."
     elif Aspect.KILL in aspects:
         yield "No: no session was found that holds up others, so ending one would not help."
-    yield from _asked_about(report, draft.asked_kinds)
-    yield _diagnosis(report)
+    about = list(_asked_about(report, draft.asked_kinds))
+    yield from about
+    yield _diagnosis(report, draft.asked_kinds if about else ())
 
 
 def _period(report: report_pb2.Report) -> list[str]:
@@ -121,7 +122,8 @@ def _about(aspect: Aspect, report: report_pb2.Report, asked_about: str) -> str:
     return " ".join(_named(cause, _TYPES[aspect]) for cause in report.root_causes)
 
 
-def _diagnosis(report: report_pb2.Report) -> str:
+def _diagnosis(report: report_pb2.Report, told: Collection[str] = ()) -> str:
+    """Causes, or that there are none; of kinds that were `told` of not once more that they could not be checked."""
     if report.root_causes:
         return " ".join((*_causes(report), *_first_step(report)))
     if report.verdict == report_pb2.VERDICT_HEALTHY:
@@ -130,7 +132,7 @@ def _diagnosis(report: report_pb2.Report) -> str:
         where = "" if places == 1 else f" on {places} instances"
         looked_for = f"none of the {len(kinds)} causes that were looked for is there"
         return f"Nothing is wrong now, as far as could be checked{where}: {looked_for}."
-    return " ".join((*unreached(report), "No cause could be established.", *_gaps(report)))
+    return " ".join((*unreached(report), "No cause could be established.", *_gaps(report, told)))
 
 
 def unreached(report: report_pb2.Report) -> list[str]:
@@ -156,10 +158,11 @@ def _first_step(report: report_pb2.Report) -> list[str]:
     return [f"First: {report.next_steps[0].text}"] if report.next_steps else []
 
 
-def _gaps(report: report_pb2.Report) -> list[str]:
+def _gaps(report: report_pb2.Report, told: Collection[str] = ()) -> list[str]:
     clear = sorted({out.kind for out in report.ruled_out})
     seen = [f"Where it could be checked, this is clear: {', '.join(clear)}."] if clear else []
-    others = [limit for limit in report.limits if limit.code not in UNREACHED]
+    news = [limit for limit in report.limits if limit.code != "NOT_CHECKED" or limit.source not in told]
+    others = [limit for limit in news if limit.code not in UNREACHED]
     return [*seen, *(f"Limit: {limit.message} {limit.remedy}".strip() for limit in others[:2])]
 
 

@@ -165,3 +165,11 @@ async def test_no_question_breaks_it(mesh: Mesh, question: str) -> None:
     report = await _first(mesh, question)
     assert report.answer
     assert report.verdict != report_pb2.VERDICT_HEALTHY
+
+
+async def test_of_a_question_that_makes_no_sense_the_answer_says_that_it_is_none(mesh: Mesh) -> None:
+    report = await _first(mesh, "blub")
+    assert report.answer.startswith("I did not understand the question.")
+    said, _, overview = report.answer.partition("What follows answers none of it: it is how things are at the moment. ")
+    assert "what to do" in said
+    assert overview.startswith("Confirmed: Connection 812")

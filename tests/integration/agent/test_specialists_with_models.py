@@ -273,3 +273,14 @@ async def test_where_one_of_those_at_work_fails_badly_the_others_end_with_it() -
     with pytest.raises(ValueError, match="nonsense"):
         await side_by_side([fails(), goes_on()])
     assert ended.is_set()
+
+
+async def test_a_specialist_that_failed_is_told_also_where_the_lead_is_overruled(tmp_path: Path) -> None:
+    task = calls(("delegate", {"specialist": "traffic", "task": "Is there more traffic?"}))
+    reads = calls(("list_processes", {"name": NAME}))
+    models: dict[str, list[Turn]] = {"large": [_HEALTH, task, _NOTHING], "clients": [reads, reads, reads]}
+    settings = {"traffic": with_model("clients", steps=1)}
+    async with house(tmp_path, models, settings) as running_house:
+        report = await running_house.report()
+    assert report.written_by == "builtin"
+    assert {"MODEL_UNSUPPORTED", "SPECIALIST_FAILED"} <= {limit.code for limit in report.limits}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from libs.core.catalogue import CATALOGUE
 from libs.sensitivity.paths import resolve_path
 from services.agent.loop.summary import summarise
 from services.agent.records import DENIED, ERROR, Record, Records
@@ -178,7 +179,7 @@ def test_a_database_that_is_down_is_the_first_thing_said() -> None:
 def test_a_call_counts_only_the_checks_that_were_made() -> None:
     assert summarise([_down()]) == "not checked: the database does not accept connections"
     some = answers.health(checks=(answers.check("lock.row_blocker"), answers.check("connections.leak", "NOT_CHECKED")))
-    assert summarise([health_record(some)]) == "nothing found by 1 check; 1 check could not be made"
+    assert summarise([health_record(some)]) == ("nothing found by 1 check; 1 check could not be made: connections.leak")
     assert summarise([health_record(answers.health())]) == "nothing found by 3 checks"
 
 
@@ -267,3 +268,23 @@ def test_ending_a_session_is_not_advised_on_what_is_not_confirmed() -> None:
     assert report.answer.startswith("Not yet: ")
     assert "End nothing" in report.answer
     assert "KILL" not in report.answer
+
+
+def test_what_is_asked_about_and_could_not_be_checked_is_told_once() -> None:
+    checks = (answers.check("lock.row_blocker", "NOT_CHECKED"), answers.check("query.missing_index", "NOT_CHECKED"))
+    records = [health_record(answers.health(checks=checks))]
+    report = report_on(records, draft=Draft(asked_kinds=("lock.row_blocker",)))
+    titles = [CATALOGUE[kind].title for kind in ("lock.row_blocker", "query.missing_index")]
+    assert "What could not be checked of it: lock.row_blocker." in report.answer
+    assert [report.answer.count(title) for title in titles] == [0, 1]
+    assert [limit.source for limit in report.limits] == ["lock.row_blocker", "query.missing_index"]
+
+
+def test_of_many_checks_that_could_not_be_made_the_first_are_named() -> None:
+    kinds = ("lock.row_blocker", "query.missing_index", "connections.leak", "lock.metadata", "config.change")
+    unmade = (answers.check(kind, "NOT_CHECKED") for kind in kinds)
+    answer = answers.health(checks=(answers.check("lock.deadlock"), *unmade))
+    said = summarise([health_record(answer)])
+    assert said.endswith(
+        "5 checks could not be made: lock.row_blocker, query.missing_index, connections.leak and 2 more"
+    )

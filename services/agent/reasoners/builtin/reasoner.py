@@ -18,7 +18,9 @@ from services.agent.timestamps import epoch_seconds
 from storex.agent.v1 import report_pb2
 
 LABEL = "builtin"
-_NOT_UNDERSTOOD = f"I did not understand the question, and looked at the health instead. {CAN_DO}"
+_NOT_UNDERSTOOD = (
+    f"I did not understand the question. {CAN_DO} What follows answers none of it: it is how things are at the moment."
+)
 _ADVICE = {Aspect.KILL, Aspect.STEPS, Aspect.RESTART}
 _AFRESH = {Aspect.STILL, Aspect.WELL, Aspect.TREND}
 
