@@ -46,14 +46,7 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Ask why something is slow, or anything about it. Steps go to standard error, the report to standard output."""
-    only = target if question is None and (session or snapshot) else ""
-    if only:
-        target, question = snapshot.partition("/snapshots/")[0], only
-    if len(only.split()) == 1 and (is_complete(only) or only == target.rpartition("/")[2]):
-        raise CommandError("The question is missing.", f'storex ask {only} "why is it slow?"', ExitStatus.USAGE)
-    if not session and not (question or "").strip():
-        raise CommandError("The question is missing.", 'storex ask TARGET "why is it slow?"', ExitStatus.USAGE)
-    question = question or ""
+    target, question = _target_and_question(target, question, session, snapshot)
     request = AskRequest(question=question, session_id=session, resume=not question)
     _set_time(request, at, span)
     output = Output(as_json=as_json)
@@ -67,6 +60,18 @@ def ask(
         output.show(report_markdown(report))
     else:
         output.show(*report_view(report))
+
+
+def _target_and_question(target: str, question: str | None, session: str, snapshot: str) -> tuple[str, str]:
+    """What the words mean; a word alone is the question of a session or a snapshot, unless it names a target."""
+    only = target if question is None and (session or snapshot) else ""
+    if only:
+        target, question = snapshot.partition("/snapshots/")[0], only
+    names_a_target = len(only.split()) == 1 and (is_complete(only) or only == target.rpartition("/")[2])
+    if names_a_target or (not session and not (question or "").strip()):
+        example = f'storex ask {only or "TARGET"} "why is it slow?"'
+        raise CommandError("The question is missing.", example, ExitStatus.USAGE)
+    return target, question or ""
 
 
 def _ask(client: StorexClient, request: AskRequest, output: Output) -> Report:
