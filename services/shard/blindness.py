@@ -28,6 +28,7 @@ BLINDED_BY: dict[str, tuple[tuple[str, str], ...]] = {
     "query.temp_spill": _STATEMENTS,
     "query.heavy_scan": _STATEMENTS,
     "traffic.n_plus_one": _STATEMENTS,
+    "traffic.retry_storm": _STATEMENTS,
     "config.change": (("settings", "SETTINGS_UNSEEN"),),
 }
 """By cause, source and code of the limits under which finding nothing says nothing."""

@@ -81,5 +81,15 @@ def lost_work(rows: Iterable[Row], before: Mapping[DigestKey, DigestCounters]) -
     )
 
 
+def lost_between(now: Mapping[DigestKey, DigestCounters], before: Mapping[DigestKey, DigestCounters]) -> LostWork:
+    """What was lost from one sample to another."""
+    nothing = (0,) * len(DIGEST_COUNTERS)
+    others = [(counters, before.get(key, nothing)) for key, counters in now.items() if key[1] == _OTHERS]
+    return LostWork(
+        sum(max(0, counters[_CALLS] - then[_CALLS]) for counters, then in others),
+        sum(max(0, counters[_TIME] - then[_TIME]) for counters, then in others),
+    )
+
+
 def _key(row: Row) -> DigestKey:
     return (text(row["schema_name"]), text(row["digest"]))

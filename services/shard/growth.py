@@ -17,7 +17,7 @@ ROWS_CHANGED = (
     ("Innodb_rows_inserted", "Innodb_rows_updated", "Innodb_rows_deleted"),
     ("Handler_write", "Handler_update", "Handler_delete"),
 )
-"""Counters of rows that were inserted, updated and deleted: of MySQL, and of an engine that has not these."""
+"""Counters of rows that were inserted, updated and deleted: InnoDB's own, or, where it counts none, the server's."""
 ENGINE_COUNTERS_AGE = "engine_counters_age"
 """Under this name a sample tells how long before it the counters of ENGINE_COUNTERS in it were read, in seconds."""
 SHORTEST_WINDOW = 0.9
@@ -64,9 +64,14 @@ class Growth:
 
 
 def status_of(results: ResultSets) -> dict[str, object]:
-    """The status variables as they are now, with those of InnoDB's metrics that only MariaDB has among them."""
+    """The status variables as they are now, with those of InnoDB's metrics that only MariaDB has among them.
+
+    The status comes last and wins: a metric that was switched off stands still.
+    """
     return {
-        text(row["variable_name"]): row["value"] for statement in STATUS_STATEMENTS for row in results.rows(statement)
+        text(row["variable_name"]): row["value"]
+        for statement in reversed(STATUS_STATEMENTS)
+        for row in results.rows(statement)
     }
 
 
@@ -74,7 +79,7 @@ def growth(view: InstanceView, results: ResultSets, window: float) -> Growth:
     """From the sample of about `window` seconds ago, or the oldest there is, to the counters in `results`."""
     now = {
         text(row["variable_name"]): real(row["value"])
-        for statement in COUNTER_STATEMENTS
+        for statement in reversed(COUNTER_STATEMENTS)
         for row in results.rows(statement)
     }
     at = view.clock.monotonic()

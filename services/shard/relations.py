@@ -31,7 +31,9 @@ class Relation:
 
     Without a part nothing needs to be shared. `weight` is the least share of the effect's impact that the cause's own
     has to reach, for effects that many things could bring about. `errors` are the codes that an effect which names one
-    must name; not every engine shows them. `shared_as` is the part of the effect where it plays another role there.
+    must name; not every engine shows them: one that names none has to share a table or a statement then, unless the
+    cause is one `of_all` that the server is asked to do. `shared_as` is the part of the effect where it plays another
+    role there.
     """
 
     cause: str
@@ -40,6 +42,7 @@ class Relation:
     weight: float = 0.0
     errors: frozenset[str] = frozenset()
     shared_as: Part | None = None
+    of_all: bool = False
 
     def holds(self, cause: finding_pb2.Finding, effect: finding_pb2.Finding) -> bool:
         """Whether one explains the other."""
@@ -48,6 +51,8 @@ class Relation:
         named = _values(effect, ERROR)
         if self.errors and named and not named <= self.errors:
             return False
+        if self.errors and not named and not self.of_all:
+            return any(_values(cause, part) & _values(effect, part) for part in (TABLE, STATEMENT))
         part = self.shared_as or self.shared
         return self.shared is None or part is None or bool(_values(cause, self.shared) & _values(effect, part))
 
@@ -60,10 +65,12 @@ def _each(causes: Sequence[str], effect: str, shared: Part | None = None, weight
     return tuple(Relation(cause, effect, shared, weight) for cause in causes)
 
 
-def _failing(causes: Sequence[str], errors: str, shared: Part | None = None) -> tuple[Relation, ...]:
+def _failing(
+    causes: Sequence[str], errors: str, shared: Part | None = None, *, of_all: bool = False
+) -> tuple[Relation, ...]:
     """What makes statements fail with these errors also makes clients try again."""
     codes = frozenset(errors.split())
-    return tuple(Relation(cause, "traffic.retry_storm", shared, errors=codes) for cause in causes)
+    return tuple(Relation(cause, "traffic.retry_storm", shared, errors=codes, of_all=of_all) for cause in causes)
 
 
 RELATIONS: tuple[Relation, ...] = (
@@ -97,7 +104,7 @@ RELATIONS: tuple[Relation, ...] = (
         "1205 1213 3572 1969 3024",  # waited for too long, not at all, or for longer than a statement may take
     ),
     *_failing(("lock.deadlock",), "1213 1205"),
-    *_failing(("config.read_only", "lock.global_read"), "1290 1792 1836 1223"),
+    *_failing(("config.read_only", "lock.global_read"), "1290 1792 1836 1223", of_all=True),
     *_failing(("capacity.table_full",), "1114", TABLE),
     *_failing(("capacity.auto_increment",), "167 1062 1264 1467", TABLE),
     *_failing(("config.change",), "1153 1301 1969 3024 1038 1040 1203 1226"),

@@ -16,6 +16,8 @@ class Symptom:
     """What servers usually start with, where that says that a far smaller value is tight; 0 where it does not."""
     limits_nothing: str = ""
     """The value that sets no limit, where servers start with that."""
+    floor: float = 0.0
+    """Of these: a limit below one second, in the variable's own unit, which nobody sets for all statements."""
 
 
 _ABORTED = ("aborted_clients_per_second", ("Aborted_clients",), 0.2)
@@ -34,8 +36,8 @@ SYMPTOMS: dict[str, Symptom] = {
     "net_read_timeout": Symptom(*_ABORTED, usual=30.0),
     "net_write_timeout": Symptom(*_ABORTED, usual=60.0),
     "max_allowed_packet": Symptom(*_ABORTED, usual=16.0 * _MEBI),
-    "max_statement_time": Symptom(*_TOO_LONG, limits_nothing="0"),
-    "max_execution_time": Symptom(*_TOO_LONG, limits_nothing="0"),
+    "max_statement_time": Symptom(*_TOO_LONG, limits_nothing="0", floor=1.0),
+    "max_execution_time": Symptom(*_TOO_LONG, limits_nothing="0", floor=1_000.0),
     "tmp_table_size": Symptom(*_SPILLED, usual=16.0 * _MEBI),
     "max_heap_table_size": Symptom(*_SPILLED, usual=16.0 * _MEBI),
     "max_connections": Symptom(*_REFUSED, usual=151.0),

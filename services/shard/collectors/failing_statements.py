@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator
 
 from libs.core.paging import page_of
 from services.shard.client_traffic import rate_change_of
+from services.shard.digest_window import lost_between
 from services.shard.history.ranges import asked_seconds
 from services.shard.mysql.connection import Row
 from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
 from services.shard.sampler.history import DigestCounters, DigestKey, DigestSample
 from services.shard.sessions import SESSION_STATEMENTS, is_client, read_sessions
+from services.shard.sight.counting import COUNTING_STATEMENTS, uncounted_statements
 from services.shard.system_statements import is_system
+from services.shard.uncounted import prepared, table_full
 from services.shard.view import InstanceView, text, whole
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import failures_pb2, session_pb2
@@ -43,12 +46,12 @@ async def list_failing_statements(
     """
     began = view.clock.now()
     window = asked_seconds(request, "window", DEFAULT_WINDOW, shortest=SHORTEST_WINDOW, longest=LONGEST_WINDOW)
-    results = await view.source.read(Statement.FAILED_STATEMENTS, *SESSION_STATEMENTS)
+    results = await view.source.read(Statement.FAILED_STATEMENTS, *SESSION_STATEMENTS, *COUNTING_STATEMENTS)
     answer = failures_pb2.ListFailingStatementsResponse()
-    limits = []
+    limits = uncounted_statements(results)
     before = view.history.digests_before(view.history.digests[-1].at, window) if view.history.digests else None
     if before is None or before is view.history.digests[-1]:
-        limits = [_UNSEEN]
+        limits.append(_UNSEEN)
     else:
         newest = view.history.digests[-1]
         last: Failures = defaultdict(list)
@@ -59,6 +62,8 @@ async def list_failing_statements(
         found = sorted(_failing(view, before, answer, last, sessions), key=lambda one: (-one.failed, one.schema))
         page, answer.next_page_token = page_of(found, request.page_size, request.page_token, default=20, largest=200)
         answer.statements.extend(page)
+        limits += prepared(view, results, before.at)
+        limits += table_full(lost_between(newest.counters, before.counters), answer.window_seconds)
     answer.observation.CopyFrom(view.observation(began, results, *limits))
     return answer
 
@@ -74,6 +79,8 @@ def _failing(
     newest = view.history.digests[-1]
     for key, now in newest.counters.items():
         then = before.counters.get(key, _NONE)
+        if now[_CALLS] < then[_CALLS]:
+            then = _NONE  # it was reset in between, and counts from nothing
         if then is now or now[_CALLS] <= then[_CALLS]:
             continue
         known = view.texts.get(key[1])

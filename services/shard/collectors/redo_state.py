@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
 from services.shard.mysql.statements import Statement
+from services.shard.sampler.history import RunningStatement
+from services.shard.sessions import SERVER_USERS
 from services.shard.view import InstanceView, text, whole
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import innodb_pb2
@@ -27,6 +29,13 @@ _UNSEEN = entity_pb2.Limit(
     code="CHECKPOINT_AGE_UNKNOWN",
     message="This version of the engine does not count how much of its redo log is in use.",
     remedy="Upgrade the server: MySQL shows it since 8.0.30, MariaDB since 10.5.",
+)
+
+_UNSIZED = entity_pb2.Limit(
+    source="redo_state",
+    code="CAPACITY_UNKNOWN",
+    message="The size of the redo log could not be read, and how much of it may be in use follows from that.",
+    remedy="Ask again in a few seconds.",
 )
 
 
@@ -50,7 +59,9 @@ async def get_redo_state(
     )
     if limit:
         _measure(response, view, grown)
-    response.observation.CopyFrom(view.observation(began, results, *([] if limit else [_UNSEEN])))
+    response.observation.CopyFrom(
+        view.observation(began, results, *([] if limit else [_UNSIZED if _is_counted(grown.now) else _UNSEEN]))
+    )
     return response
 
 
@@ -58,11 +69,15 @@ def _age(values: Mapping[str, float]) -> float:
     return values.get(_AGE, values.get(_LOGICAL, 0.0))
 
 
+def _is_counted(values: Mapping[str, float]) -> bool:
+    return _AGE in values or _LOGICAL in values
+
+
 def _limit(values: Mapping[str, float], capacity: int, page_size: int) -> int:
     """The age from which writers wait, in bytes; 0 where that or the age is not known."""
     if _AGE in values and _MOST in values:
         return max(1, round(values[_MOST]))
-    if _LOGICAL not in values:
+    if _LOGICAL not in values or not capacity:
         return 0
     usable = capacity * (_FILES - _SPARE_FILES) / _FILES - _MARGIN_PAGES * page_size
     return max(1, round(usable * _SYNC))
@@ -78,9 +93,14 @@ def _measure(response: innodb_pb2.GetRedoStateResponse, view: InstanceView, grow
     if response.write_bytes_per_second:
         response.seconds_to_fill = round(limit / response.write_bytes_per_second, 3)
     response.log_waits_per_second = grown.rate("Innodb_log_waits")
+    servers = {number for number, known in view.history.tracked.items() if known.owner[0] in SERVER_USERS}
     writing = [
-        sum(_WRITES.match(running.text) is not None and not running.waits_for_lock for running in one.running)
+        sum(_writes(running) and running.connection_id not in servers for running in one.running)
         for one in view.history.activity
         if one.at >= since
     ]
     response.writing_sessions = round(statistics.fmean(writing), 3) if writing else 0.0
+
+
+def _writes(running: RunningStatement) -> bool:
+    return _WRITES.match(running.text) is not None and not running.waits_for_lock

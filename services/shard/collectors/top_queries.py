@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from libs.core.paging import page_of
-from services.shard.digest_window import DigestDelta, LostWork, cumulative, deltas, lost_work
+from services.shard.digest_window import DigestDelta, cumulative, deltas, lost_work
 from services.shard.history.past_work import PastWork, past_work
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
@@ -20,6 +20,7 @@ from services.shard.sampler.history import DigestKey, DigestSample, RunningState
 from services.shard.sight.counting import COUNTING_STATEMENTS, uncounted_statements
 from services.shard.statement_texts import KnownStatement
 from services.shard.system_statements import is_system
+from services.shard.uncounted import prepared, table_full
 from services.shard.view import InstanceView, timestamp, whole
 from services.shard.work_changes import Change, Cost, unindexed_calls, work_change
 from storex.common.v1 import entity_pb2
@@ -31,11 +32,8 @@ SHORTEST_WINDOW = 1.0
 """Below this a window says little: where no more has been sampled yet, the collector waits for it, in seconds."""
 KEPT_APART = 2.0
 """What was read for an answer is kept as a sample where the last one is older than this, in seconds."""
-UNSEEN_LOAD, UNSEEN_CALLS = 0.05, 5.0
-"""Sessions busy with statements that have no digest, or their calls a second, that may hide one that matters."""
 UNSEEN_CALL_LOAD = 0.25
-"""The same of sessions busy in procedures."""
-_EXECUTED = "Com_stmt_execute"
+"""Sessions busy in procedures, which may hide one that matters."""
 _CALLS = re.compile(r"\s*CALL\b", re.IGNORECASE)
 
 _UNSAMPLED = entity_pb2.Limit(
@@ -66,7 +64,7 @@ async def list_top_queries(
         measured = max(now - before.at, 1e-3)
         running = dict(running_work(view.history.activity, now, measured, await _in_lock_wait(view, now)))
         queries, limits = _counted(view, results, before, measured, running)
-        limits += [*uncounted_statements(results), *_prepared(view, results, before.at), *_within_calls(queries)]
+        limits += [*uncounted_statements(results), *prepared(view, results, before.at), *_within_calls(queries)]
     else:
         queries, measured = _sampled(view, now, window)
         limits = [_UNSAMPLED]
@@ -143,7 +141,7 @@ def _counted(
             queries.append(stats)
     queries += [_not_ended(work) for key, work in running.items() if _is_told(key[0], work)]
     lost = lost_work(rows, before.counters)
-    return queries, [*_table_full(lost, measured)]
+    return queries, [*table_full(lost, measured)]
 
 
 def _stats(delta: DigestDelta, known: KnownStatement, measured: float) -> diagnostics_pb2.QueryStats:
@@ -208,37 +206,6 @@ def _cost(cost: Cost) -> diagnostics_pb2.CallCost:
 
 def _qualified(tables: tuple[str, ...], schema: str) -> list[str]:
     return [table if "." in table or not schema else f"{schema}.{table}" for table in tables]
-
-
-def _table_full(lost: LostWork, measured: float) -> Iterator[entity_pb2.Limit]:
-    if not lost.calls:
-        return
-    remedy = (
-        "Raise performance_schema_digests_size, or TRUNCATE performance_schema.events_statements_summary_by_digest."
-    )
-    message = f"{lost.calls} calls in the window are counted under no digest: the engine's table of digests is full."
-    yield entity_pb2.Limit(source="statement_digests", code="DIGEST_TABLE_FULL", message=message, remedy=remedy)
-    load = lost.picoseconds / _PICO / measured
-    if load >= UNSEEN_LOAD or lost.calls >= UNSEEN_CALLS * measured:
-        message = (
-            f"Statements that keep {load:.2f} sessions busy are counted under no digest, and cannot be told apart."
-        )
-        yield entity_pb2.Limit(source="statement_digests", code="STATEMENTS_UNSEEN", message=message, remedy=remedy)
-
-
-def _prepared(view: InstanceView, results: ResultSets, since: float) -> Iterator[entity_pb2.Limit]:
-    """MariaDB gives no digest to what clients prepare in binary and then execute."""
-    samples = [one for one in view.history.status if one.at >= since and _EXECUTED in one.values]
-    if results.capabilities.engine != "MariaDB" or len(samples) < 2 or samples[-1].at <= samples[0].at:
-        return
-    rate = (samples[-1].values[_EXECUTED] - samples[0].values[_EXECUTED]) / (samples[-1].at - samples[0].at)
-    if rate >= UNSEEN_CALLS:
-        yield entity_pb2.Limit(
-            source="statement_digests",
-            code="PREPARED_UNSEEN",
-            message=f"{rate:.0f} statements a second are prepared in binary; this engine counts these under no digest.",
-            remedy="Let clients send statements as text (useServerPrepStmts=false, emulated prepares and the like).",
-        )
 
 
 def _within_calls(queries: list[diagnostics_pb2.QueryStats]) -> Iterator[entity_pb2.Limit]:

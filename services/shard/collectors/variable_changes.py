@@ -108,11 +108,11 @@ def _shown(row: Row, now: float, history: History) -> _Found | None:
 
 
 def _is_far_too_tight(name: str, value: str) -> bool:
-    """Whether nobody would start a server with that value, or only who means to set a limit where there is none."""
+    """Whether nobody would start a server with that value: a limit of 30 s is one that many do start with."""
     symptom = SYMPTOMS.get(name)
     if symptom is None or not real(value):
         return False
-    return bool(symptom.limits_nothing) or real(value) <= FAR_TOO_TIGHT * symptom.usual
+    return real(value) < symptom.floor if symptom.limits_nothing else real(value) <= FAR_TOO_TIGHT * symptom.usual
 
 
 async def _recorded(view: InstanceView, now: float) -> tuple[list[Change], Mapping[str, str]]:

@@ -67,14 +67,16 @@ def _clear(answer: settings_pb2.ListVariableChangesResponse) -> str:
 
 def _finding(answer: settings_pb2.ListVariableChangesResponse, place: int) -> finding_pb2.Finding:
     change = answer.changes[place]
+    is_dated = change.HasField("changed_at") or bool(change.old_value)
     was = f" from {change.old_value}" if change.old_value else ""
+    became = f"was changed{was} to" if is_dated else "is set to"
     before = f", before the change {change.symptom_before:.1f}" if change.has_before else ""
     finding = finding_pb2.Finding(
         kind=KIND,
         severity=finding_pb2.SEVERITY_WARNING,
         confidence=0.9 if change.has_before else 0.7,
         summary=(
-            f"{change.variable} was changed{was} to {change.value}; {change.symptom.replace('_', ' ')} is"
+            f"{change.variable} {became} {change.value}; {change.symptom.replace('_', ' ')} is"
             f" {change.symptom_now:.1f}{before}."
         ),
         entities=[entity(CAUSE, "variable", change.variable)],

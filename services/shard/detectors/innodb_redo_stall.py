@@ -1,7 +1,7 @@
 """`innodb.redo_stall`: more is written than the redo log has room for, and whoever writes waits for room.
 
 A log that is nearly full is how engines use it. What tells is that it stays full although it would hold only seconds
-of what is written, and that sessions are busy writing all the time.
+of what is written, and that several sessions are busy writing all the time: one alone, as a nightly load, is just that.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ FULL = 0.7
 """Checkpoint age over the age from which writers wait, on average."""
 FILLED_WITHIN = 30.0
 """Seconds in which a log of the right size is not filled: it would hold half an hour or more."""
-WRITING = 1.0
-"""Sessions that are in the middle of a write on average: below that nobody waits for long."""
+WRITING = 1.5
+"""Sessions that are in the middle of a write on average: one alone cannot be more than one, however little it waits."""
 CRITICAL_WRITING = 8.0
 LOOK_AGAIN = 1.0
 
@@ -34,10 +34,21 @@ def detect(readings: Readings) -> Detection:
         return Detection(not_checked=True, reason="This version of the engine does not tell how full its redo log is.")
     if not answer.window_seconds:
         return Detection(not_checked=True, reason="Nothing has been sampled yet.", look_again=LOOK_AGAIN)
+    if "CAPACITY_UNKNOWN" in limit_codes(answer):
+        return Detection(not_checked=True, reason="The size of the redo log could not be read.")
+    if _is_full(answer) and _is_blind(answer):
+        return Detection(
+            not_checked=True, reason="The redo log is full; whether sessions wait for that cannot be seen."
+        )
     if not _is_full(answer) or answer.writing_sessions < WRITING:
         again = LOOK_AGAIN if _is_full(answer) and answer.writing_sessions else 0.0
         return Detection(look_again=again, reason=_clear(answer))
     return Detection((_finding(answer, readings),))
+
+
+def _is_blind(answer: innodb_pb2.GetRedoStateResponse) -> bool:
+    """Whether the account sees no sessions but its own."""
+    return answer.writing_sessions < WRITING and any(limit.source == "process" for limit in answer.observation.limits)
 
 
 def _is_full(answer: innodb_pb2.GetRedoStateResponse) -> bool:

@@ -40,7 +40,7 @@ def detect(readings: Readings) -> Detection:
     answer = readings.answer(TOOL, failures_pb2.ListFailingStatementsResponse)
     if answer is None:
         return Detection(not_checked=True, reason="The statements that fail could not be read.")
-    if any(limit.source in ("performance_schema", "statement_digests") for limit in answer.observation.limits):
+    if any(_hides_all(limit) for limit in answer.observation.limits):
         return Detection(not_checked=True, reason="Without statement digests failures are not counted.")
     if "FAILURES_NOT_SAMPLED" in limit_codes(answer):
         return Detection(not_checked=True, reason="Nothing has been sampled yet.", look_again=LOOK_AGAIN)
@@ -54,6 +54,10 @@ def detect(readings: Readings) -> Detection:
     if storms:
         return Detection(reason="A statement has been failing for a moment only.", look_again=LOOK_AGAIN)
     return Detection(reason="A statement often finds a row there already, as it did before.")
+
+
+def _hides_all(limit: entity_pb2.Limit) -> bool:
+    return limit.source == "performance_schema" or limit.code == "STATEMENT_DIGESTS_OFF"
 
 
 def _fails_often(one: failures_pb2.FailingStatement, all_calls: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Place = tuple[str, str]
 """Source and code of a blind spot, as in the limits of answers."""
@@ -75,17 +75,22 @@ _MYSQL_WITHOUT_PERFORMANCE_SCHEMA = Cost(
         *("lock.metadata", "lock.global_read", "config.change"),
     ),
 )
+_MYSQL_WITHOUT_INSTRUMENTATION = replace(
+    _WITHOUT_PERFORMANCE_SCHEMA,
+    blind_tools=(*_WITHOUT_PERFORMANCE_SCHEMA.blind_tools, "get_failed_logins"),
+    blind_causes=(*_BY_DIGEST, "access.auth_failed"),
+)
 _FEWER_STATEMENTS = Cost(weaker_tools=("list_top_queries", "list_failing_statements"), weaker_causes=_BY_DIGEST)
 
 _COSTS: dict[Place, Cost] = {
     PROCESS: Cost(
         blind_tools=("list_transactions", "get_lock_waits", "get_innodb_status", "get_purge_state"),
-        weaker_tools=("list_maintenance", "list_processes", "get_connections", "get_overview"),
+        weaker_tools=("list_maintenance", "list_processes", "get_connections", "get_overview", "get_redo_state"),
         blind_causes=(
             *(*_LOCKS, "lock.deadlock", "lock.unindexed_write", "connections.leak", "connections.exhausted"),
             *("innodb.purge_lag", "maintenance.ddl"),
         ),
-        weaker_causes=("traffic.spike", "replication.lag"),
+        weaker_causes=("traffic.spike", "replication.lag", "innodb.redo_stall"),
     ),
     PERFORMANCE_SCHEMA: _WITHOUT_PERFORMANCE_SCHEMA,
     PERFORMANCE_SCHEMA_PRIVILEGE: _WITHOUT_PERFORMANCE_SCHEMA,
@@ -145,9 +150,11 @@ _COSTS: dict[Place, Cost] = {
     ),
 }
 
-_ON_MYSQL: dict[Place, Cost] = dict.fromkeys(
-    (PERFORMANCE_SCHEMA, PERFORMANCE_SCHEMA_PRIVILEGE), _MYSQL_WITHOUT_PERFORMANCE_SCHEMA
-)
+_ON_MYSQL: dict[Place, Cost] = {
+    PERFORMANCE_SCHEMA: _MYSQL_WITHOUT_PERFORMANCE_SCHEMA,
+    PERFORMANCE_SCHEMA_PRIVILEGE: _MYSQL_WITHOUT_PERFORMANCE_SCHEMA,
+    INSTRUMENTATION: _MYSQL_WITHOUT_INSTRUMENTATION,
+}
 
 PLACES = tuple(_COSTS)
 """Every blind spot that is known, the dearest first."""

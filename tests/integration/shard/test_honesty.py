@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -99,16 +99,29 @@ def scan(engine: RunningEngine) -> AbstractContextManager[None]:
     return clients(engine, "SELECT id FROM parcels WHERE label = 'none'", number=2)
 
 
+MANY = "SELECT (SELECT id FROM parcels) AS number"
+"""More rows than there may be."""
+
+
+def prepared_scan(engine: RunningEngine) -> AbstractContextManager[None]:
+    return prepared(engine, "SELECT id FROM parcels WHERE label = 'nowhere'")
+
+
+def prepared_retries(engine: RunningEngine) -> AbstractContextManager[None]:
+    return prepared(engine, MANY)
+
+
 @contextmanager
-def prepared_scan(engine: RunningEngine) -> Iterator[None]:
-    """The same, prepared in binary."""
+def prepared(engine: RunningEngine, text: str) -> Iterator[None]:
+    """Sessions that send the same again and again, prepared in binary."""
     stopping = threading.Event()
 
     def work() -> None:
         with engine.connect(user="shopper", password=PASSWORD, database="shop") as client:
-            statement = Prepared(client, "SELECT id FROM parcels WHERE label = 'nowhere'")
+            statement = Prepared(client, text)
             while not stopping.wait(0.02):
-                statement.execute()
+                with suppress(pymysql.Error):
+                    statement.execute()
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
@@ -119,6 +132,11 @@ def prepared_scan(engine: RunningEngine) -> Iterator[None]:
         stopping.set()
         for thread in threads:
             thread.join()
+
+
+def retries(engine: RunningEngine) -> AbstractContextManager[None]:
+    """A statement that fails each time and is sent again at once."""
+    return clients(engine, MANY, number=2)
 
 
 @contextmanager
@@ -237,6 +255,11 @@ CASES = {
     "scan.table_full": Blindness("query.missing_index", scan, options=("--performance-schema-digests-size=5",)),
     "scan.prepared": Blindness("query.missing_index", prepared_scan),
     "scan.procedure": Blindness("query.missing_index", scan_in_a_procedure),
+    "retries.unobserved": Blindness("traffic.retry_storm", retries, observed=False),
+    "retries.instrument": Blindness("traffic.retry_storm", retries, off=_SELECTS),
+    "retries.actors": Blindness("traffic.retry_storm", retries, off=_ACTORS),
+    "retries.table_full": Blindness("traffic.retry_storm", retries, options=("--performance-schema-digests-size=5",)),
+    "retries.prepared": Blindness("traffic.retry_storm", prepared_retries),
     "logins.unobserved": Blindness("access.auth_failed", refused_logins, observed=False),
     "logins.errors": Blindness("access.auth_failed", refused_logins, off=_ERRORS, only="MySQL"),
     "read_only.unobserved": Blindness("config.read_only", read_only, observed=False),

@@ -38,6 +38,8 @@ OFF = {
     "SESSIONS_NOT_INSTRUMENTED": "setup_actors SET enabled = 'NO' WHERE host = '%' AND user = '%'",
 }
 """How to blind a server, by the code that tells of it."""
+HIDES_ALL = ("STATEMENT_DIGESTS_OFF", "INSTRUMENTATION_OFF")
+"""What leaves nothing of what it hides to be seen; the others leave a part."""
 WITHOUT = {
     "process": "PROCESS",
     "tables": "REFERENCES|SHOW VIEW",
@@ -85,14 +87,17 @@ async def test_a_server_that_shows_everything_has_no_blind_spot(view: InstanceVi
 async def test_what_is_switched_off_is_told_and_mended_as_told(
     view: InstanceView, engine: RunningEngine, code: str
 ) -> None:
+    too_soon = unchecked(await assess(view, {}))
     engine.execute(f"UPDATE performance_schema.{OFF[code]}")
     try:
         blind = spots(await look(view))
+        missing = unchecked(await assess(view, {})) - too_soon
     finally:
         spot = blind[code]
         mend(engine, spot)
     assert list(blind) == [code]
     assert spot.blind_causes or spot.weaker_causes
+    assert missing <= {*spot.blind_causes, *(spot.weaker_causes if code not in HIDES_ALL else ())}
     assert spots(await look(view)) == {}
 
 

@@ -27,6 +27,7 @@ def judged(kind: str, detection: Detection, source: str, code: str) -> Detection
         ("lock.row_blocker", "row_locks", "ROW_LOCKS_UNSEEN"),
         ("query.missing_index", "statement_digests", "STATEMENTS_UNSEEN"),
         ("config.change", "settings", "SETTINGS_UNSEEN"),
+        ("traffic.retry_storm", "statement_digests", "PREPARED_UNSEEN"),
     ],
 )
 def test_nothing_found_where_nothing_can_be_seen_is_not_checked(kind: str, source: str, code: str) -> None:

@@ -13,7 +13,7 @@ from services.shard.mysql.connection import Row
 from services.shard.mysql.features import Feature
 from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
 from services.shard.relations import explains
-from services.shard.sampler.history import DigestCounters, DigestSample, History
+from services.shard.sampler.history import DigestCounters, DigestSample, History, StatusSample
 from services.shard.view import InstanceView
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import failures_pb2 as f
@@ -109,6 +109,30 @@ async def test_without_digests_it_is_not_checked() -> None:
         view(available=ALL - {Feature.STATEMENT_DIGESTS}), f.ListFailingStatementsRequest()
     )
     assert detect(readings(list_failing_statements=answer)).not_checked
+
+
+async def test_statements_that_are_not_counted_limit_the_answer() -> None:
+    seen = view()
+    lost = counters(40, 40)
+    newest = seen.history.digests.pop()
+    seen.history.add_digests(DigestSample(newest.at, {**newest.counters, ("", ""): lost}))
+    for ago, executed in ((6.0, 0.0), (0.5, 300.0)):
+        at = seen.clock.monotonic() - ago
+        seen.history.add_status(StatusSample(at, {"Uptime": 900.0 - ago, "Com_stmt_execute": executed}))
+    answer = await list_failing_statements(seen, f.ListFailingStatementsRequest())
+    codes = [limit.code for limit in answer.observation.limits]
+    assert codes == ["PREPARED_UNSEEN", "DIGEST_TABLE_FULL", "STATEMENTS_UNSEEN"]
+    assert detect(readings(list_failing_statements=answer)).findings, "what is counted is told all the same"
+
+
+async def test_a_statement_that_was_reset_counts_from_nothing() -> None:
+    seen = view()
+    newest = seen.history.digests.pop()
+    reset = {("shop", "bad"): counters(90, 80), ("shop", "good"): counters(5, 0)}
+    seen.history.add_digests(DigestSample(newest.at, reset))
+    answer = await list_failing_statements(seen, f.ListFailingStatementsRequest())
+    [bad] = answer.statements
+    assert (bad.calls, bad.failed, answer.calls, answer.failed) == (90, 80, 95, 80)
 
 
 async def test_a_window_out_of_bounds_is_refused() -> None:
@@ -230,6 +254,8 @@ def storm(*parts: tuple[str, str, str]) -> finding_pb2.Finding:
         ("capacity.table_full", "1114", True),
         ("capacity.table_full", "", True),
         ("capacity.auto_increment", "167", True),
+        ("lock.row_blocker", "", True),
+        ("config.change", "", True),
         ("query.heavy_scan", "1205", False),
     ],
 )
@@ -238,6 +264,15 @@ def test_what_makes_statements_fail_explains_a_storm_of_its_own_errors(kind: str
     cause = finding_pb2.Finding(kind=kind, entities=[entity_pb2.Entity(role="affected", type="table", value=table[2])])
     effect = storm(table, ("cause", "error_code", code)) if code else storm(table)
     assert explains(cause, effect) is belongs
+
+
+@pytest.mark.parametrize(
+    ("kind", "belongs"),
+    [("lock.row_blocker", False), ("maintenance.ddl", False), ("config.change", False), ("config.read_only", True)],
+)
+def test_a_storm_whose_errors_nobody_named_has_to_be_on_the_same_table(kind: str, belongs: bool) -> None:
+    cause = finding_pb2.Finding(kind=kind, entities=[entity_pb2.Entity(role="affected", type="table", value="shop.a")])
+    assert explains(cause, storm(("affected", "table", "shop.baskets"))) is belongs
 
 
 def test_a_full_table_explains_no_storm_on_another() -> None:

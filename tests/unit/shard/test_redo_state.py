@@ -15,7 +15,7 @@ from services.shard.sampler.history import ActivitySample, History, RunningState
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import finding_pb2, innodb_pb2
 from tests.clock import ManualClock
-from tests.unit.shard.findings import check_against_the_catalogue, check_prose, entities, readings
+from tests.unit.shard.findings import check_against_the_catalogue, check_prose, entities, limited, readings
 from tests.unit.shard.recorded import RecordedSource, view_of
 
 MEBI = 1024 * 1024
@@ -118,12 +118,40 @@ def test_a_full_log_that_sessions_wait_for() -> None:
         pytest.param(state(seconds_to_fill=600.0), id="full as engines like it, and large enough"),
         pytest.param(state(write_bytes_per_second=0.0, seconds_to_fill=0.0), id="nothing is written"),
         pytest.param(state(writing_sessions=0.4), id="nobody is held up"),
+        pytest.param(state(writing_sessions=1.2), id="a nightly load"),
     ],
 )
 def test_a_full_log_is_none_by_itself(answer: innodb_pb2.GetRedoStateResponse) -> None:
     detection = detect(readings(get_redo_state=answer))
     assert (detection.findings, detection.not_checked) == ((), False)
     assert detection.reason
+
+
+async def test_what_the_server_does_itself_is_no_session_of_a_client() -> None:
+    clock = ManualClock()
+    history = watched(clock, MARIADB)
+    history.track(clock.monotonic(), [(7, ("system user", "", ""), False, 3.0), (8, ("shop", "", ""), False, 3.0)])
+    status = {"Uptime": 906.0, **MARIADB}
+    rows = {Statement.GLOBAL_STATUS: [{"variable_name": name, "value": value} for name, value in status.items()]}
+    view = view_of(RecordedSource(rows), clock, history)
+    answer = await get_redo_state(view, innodb_pb2.GetRedoStateRequest())
+    assert answer.writing_sessions == 1.0
+
+
+async def test_without_its_size_it_is_not_known_how_full_the_log_is() -> None:
+    answer = await read(MYSQL)
+    assert (answer.limit_bytes, answer.used_ratio) == (0, 0.0)
+    assert [limit.code for limit in answer.observation.limits] == ["CAPACITY_UNKNOWN"]
+    detection = detect(readings(get_redo_state=answer))
+    assert (detection.not_checked, detection.reason) == (True, "The size of the redo log could not be read.")
+
+
+def test_a_full_log_whose_writers_cannot_be_seen_is_not_checked() -> None:
+    blind, roomy = state(writing_sessions=0.0), state(writing_sessions=0.0, average_used_ratio=0.4)
+    for answer in (blind, roomy):
+        limited(answer, "process", "PRIVILEGE_MISSING")
+    assert detect(readings(get_redo_state=blind)).not_checked
+    assert not detect(readings(get_redo_state=roomy)).not_checked, "a log with room holds up nobody"
 
 
 def test_what_was_not_read_or_not_sampled_is_not_checked() -> None:

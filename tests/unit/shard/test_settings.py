@@ -165,6 +165,10 @@ async def test_what_storex_set_for_itself_is_no_change_but_does_not_hide_one() -
     assert await changes("max_execution_time", "50") == [lowered]
     assert await changes("wait_timeout", "600") == []
     history.settings.clear()
+    assert await changes("max_execution_time", "30000") == [], "set in the server's configuration"
+    [tight] = await changes("max_statement_time", "0.5")
+    assert tight.value == "0.5"
+    history.settings.clear()
     [unseen] = await changes("wait_timeout", "2")
     assert (unseen.old_value, unseen.HasField("changed_at")) == ("", False)
 
@@ -176,6 +180,15 @@ def test_a_limit_where_there_was_none_is_felt_whenever_that_was(known: dict[str,
     )
     answer = settings_pb2.ListVariableChangesResponse(changes=[change], window_seconds=15.0)
     assert found(answer, "list_variable_changes", config_change) is not None
+
+
+def test_what_nobody_saw_change_is_not_said_to_have_been_changed() -> None:
+    known: dict[str, Any] = {"variable": "wait_timeout", "value": "2", "symptom_now": 2.0}
+    changes = [settings_pb2.VariableChange(**known), settings_pb2.VariableChange(**known, old_value="28800")]
+    answer = settings_pb2.ListVariableChangesResponse(changes=changes, window_seconds=15.0)
+    unseen, seen = config_change.detect(readings(list_variable_changes=answer)).findings
+    assert "wait_timeout is set to 2;" in unseen.summary
+    assert "wait_timeout was changed from 28800 to 2;" in seen.summary
 
 
 @pytest.mark.parametrize(("value", "is_found"), [("20", True), ("6000", False)])

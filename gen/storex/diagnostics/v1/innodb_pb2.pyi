@@ -342,7 +342,9 @@ class GetRedoStateResponse(_message.Message):
     log_waits_per_second: _builtins.float
     """Waits for room in the log's buffer a second."""
     writing_sessions: _builtins.float
-    """Client sessions that run a statement which changes rows, on average; those that wait for a lock are left out."""
+    """Client sessions that run a statement which changes rows, on average; those that wait for a lock are left out, and
+    so is what replication and the events of the server do.
+    """
     window_seconds: _builtins.float
     """The span that this was measured over, in seconds; 0 when there is no sample yet."""
     @_builtins.property
