@@ -13,7 +13,7 @@ from libs.cli.output import table_of
 from libs.cli.safe_text import plain
 from libs.client.ranking import is_unknown, root_findings
 from storex.diagnostics.v1.diagnostics_pb2 import InstanceHealth
-from storex.diagnostics.v1.finding_pb2 import CHECK_RESULT_NOT_CHECKED, Finding, Severity, Shape
+from storex.diagnostics.v1.finding_pb2 import CHECK_RESULT_NOT_CHECKED, Check, Finding, Severity, Shape
 
 _STYLES = {"critical": "red", "warning": "yellow", "unknown": "yellow", "healthy": "green"}
 
@@ -31,10 +31,25 @@ def health_view(health: InstanceHealth) -> Iterator[RenderableType]:
             yield plain(f"  explains {', '.join(dict.fromkeys(kinds[effect] for effect in finding.explains))}")
     unchecked = [check for check in health.checks if check.result == CHECK_RESULT_NOT_CHECKED]
     if unchecked:
-        yield Text("")
-        yield table_of(("not checked", "why"), [(check.kind, check.reason) for check in unchecked])
+        yield from _unchecked(unchecked)
     for limit in health.observation.limits:
         yield plain(f"{limit.message} {limit.remedy}".strip())
+
+
+def _unchecked(checks: Sequence[Check]) -> Iterator[RenderableType]:
+    """What could not be checked and why; a reason that several checks share is told once, with their list."""
+    by_reason: dict[str, list[str]] = {}
+    for check in checks:
+        by_reason.setdefault(check.reason, []).append(check.kind)
+    single = [(kinds[0], reason) for reason, kinds in by_reason.items() if len(kinds) == 1]
+    if single:
+        yield Text("")
+        yield table_of(("not checked", "why"), single)
+    for reason, kinds in by_reason.items():
+        if len(kinds) > 1:
+            yield Text("")
+            yield plain(f"{len(kinds)} not checked: {reason}", "bold")
+            yield plain(f"  {', '.join(kinds)}")
 
 
 def ranked_view(healths: Sequence[InstanceHealth]) -> Iterator[RenderableType]:

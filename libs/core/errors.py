@@ -140,12 +140,12 @@ class Reason(Enum):
     )
     DATABASE_ERROR = ErrorSpec(StatusCode.INTERNAL, "The database answered with error {error_code}.")
     METRIC_UNKNOWN = ErrorSpec(
-        StatusCode.INVALID_ARGUMENT, "There is no metric of that name. Near it: {near}. ListMetrics names all of them."
+        StatusCode.INVALID_ARGUMENT, "There is no metric of that name.{near} `storex history INSTANCE` lists all."
     )
     STATEMENT_UNKNOWN = ErrorSpec(
         StatusCode.NOT_FOUND,
-        "The history of this instance knows no such statement digest; it may have left it. ListChanges and"
-        " ListTopQueries show digests.",
+        "The history of this instance knows no such statement digest; it may have left it. `storex changes`"
+        " and `storex diag top_queries` show digests.",
     )
     EXPLAIN_NOT_ALLOWED = ErrorSpec(
         StatusCode.FAILED_PRECONDITION,

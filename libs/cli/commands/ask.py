@@ -11,12 +11,12 @@ from libs.cli.commands.diag import not_found
 from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.investigation import follow
 from libs.cli.output import Output, proto_json
-from libs.cli.report import report_markdown, report_view
+from libs.cli.report import follow_up_view, report_markdown, report_view
 from libs.cli.session import FileOption, JsonOption, SnapshotOption, StateDirOption, UserOption, connect
 from libs.cli.times import parse_moment, parse_span
 from libs.client import CallError, Listing, StorexClient, resolve_target
 from libs.client.targets import is_complete
-from storex.agent.v1.agent_pb2 import AskRequest
+from storex.agent.v1.agent_pb2 import AskRequest, GetSessionRequest
 from storex.agent.v1.report_pb2 import Report
 
 
@@ -39,13 +39,19 @@ def ask(
     ] = None,
     session: Annotated[str, typer.Option("--session", help="Go on with a session; its id is below each report.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the report as Markdown.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="With --session: the whole report, not only what it says anew.")
+    ] = False,
     snapshot: SnapshotOption = "",
     file: FileOption = None,
     state_dir: StateDirOption = None,
     user: UserOption = "admin",
     as_json: JsonOption = False,
 ) -> None:
-    """Ask why something is slow, or anything about it. Steps go to standard error, the report to standard output."""
+    """Ask why something is slow, or anything about it. Steps go to standard error, the report to standard output.
+
+    A follow-up tells its answer, and what the report says anew.
+    """
     target, question = _target_and_question(target, question, session, snapshot)
     request = AskRequest(question=question, session_id=session, resume=not question)
     _set_time(request, at, span)
@@ -53,13 +59,23 @@ def ask(
     with connect(file, state_dir, user, snapshot) as client:
         if target:
             request.target = resolve_target(target, Listing() if is_complete(target) else client.listing())
+        before = _last_report(client, request) if not (whole or as_json or markdown) else None
         report = _ask(client, request, output)
     if as_json:
         output.json(proto_json(report))
     elif markdown:
         output.show(report_markdown(report))
     else:
-        output.show(*report_view(report))
+        output.show(*(report_view(report) if before is None else follow_up_view(report, before)))
+
+
+def _last_report(client: StorexClient, request: AskRequest) -> Report | None:
+    """What the session said last, where a question follows up on it."""
+    if not request.session_id or request.resume:
+        return None
+    session = client.call(client.agent.GetSession, GetSessionRequest(session_id=request.session_id)).session
+    reports = [turn.report for turn in session.turns if turn.HasField("report")]
+    return reports[-1] if reports else None
 
 
 def _target_and_question(target: str, question: str | None, session: str, snapshot: str) -> tuple[str, str]:

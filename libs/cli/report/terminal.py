@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from libs.cli.report.follow_up import follow_up
 from libs.cli.report.wording import (
     checked_line,
     evidence_groups,
@@ -34,21 +35,48 @@ _RISK_STYLES = {Risk.RISK_NONE: "green", Risk.RISK_LOW: "yellow", Risk.RISK_MEDI
 
 def report_view(report: Report) -> Iterator[RenderableType]:
     """The report, part by part; parts that are empty are left out."""
-    yield plain(headline(report), _VERDICT_STYLES.get(report.verdict, "bold"))
+    yield _headline(report)
     if report.answer:
         yield plain(report.answer)
+    yield from _parts(report, _evidence(report))
+    yield Text("")
+    if report.checked:
+        yield plain(f"Checked: {checked_line(report)}", "dim")
+    yield from _end(report)
+
+
+def follow_up_view(report: Report, before: Report) -> Iterator[RenderableType]:
+    """The answer to a follow-up, and what the report says that the one before did not."""
+    found = follow_up(report, before)
+    if report.answer:
+        yield plain(report.answer, "bold")
+    yield _headline(report)
+    if found.gone:
+        yield plain(f"No longer named: {', '.join(found.gone)}", "yellow")
+    yield from _parts(found.report, _evidence(report, found.cited))
+    yield Text("")
+    if found.as_before:
+        yield plain(f"As before: {', '.join(found.as_before)}; --whole prints all of it.", "dim")
+    yield from _end(report)
+
+
+def _headline(report: Report) -> Text:
+    return plain(headline(report), _VERDICT_STYLES.get(report.verdict, "bold"))
+
+
+def _parts(report: Report, evidence: Iterable[Text]) -> Iterator[RenderableType]:
     yield from _section("Root cause", _causes(report))
     yield from _section(
         "How it unfolds", (plain(f"→ {link.text}{references(link.evidence_refs)}") for link in report.causal_chain)
     )
     yield from _section("Seen", (plain(f"{fact.text}{references(fact.evidence_refs)}") for fact in report.facts))
-    yield from _section("Evidence", _evidence(report))
+    yield from _section("Evidence", evidence)
     yield from _section("Ruled out", (plain(line) for line in ruled_out_lines(report)))
     yield from _section("Next steps", _steps(report.next_steps))
     yield from _section("Could not be read", (plain(limit_line(limit), "yellow") for limit in report.limits))
-    yield Text("")
-    if report.checked:
-        yield plain(f"Checked: {checked_line(report)}", "dim")
+
+
+def _end(report: Report) -> Iterator[RenderableType]:
     if report.snapshots:
         yield plain(recorded_line(report), "dim")
     yield plain(footer(report), "dim")
@@ -71,8 +99,11 @@ def _causes(report: Report) -> Iterator[Text]:
             yield plain(f"  {role}: {things}")
 
 
-def _evidence(report: Report) -> Iterator[Text]:
+def _evidence(report: Report, cited: frozenset[int] | None = None) -> Iterator[Text]:
+    """The evidence, or what of it is cited by its numbers."""
     for group in evidence_groups(report):
+        if cited is not None and cited.isdisjoint(group.numbers):
+            continue
         line = plain(f"{references(group.numbers).strip()} {group.claim}")
         if group.statement:
             line.append_text(plain(f"  {group.statement}", "dim"))

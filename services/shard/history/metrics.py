@@ -41,4 +41,4 @@ def unknown_metric(wanted: str) -> NoReturn:
     known = [*METRICS, *STATEMENT_METRICS]
     near = difflib.get_close_matches(wanted.lower(), known, n=3, cutoff=0.4)
     near = near or [name for name in known if set(wanted.lower().split("_")) & set(name.split("_"))][:3]
-    raise StorexError(Reason.METRIC_UNKNOWN, near=", ".join(near) or "none")
+    raise StorexError(Reason.METRIC_UNKNOWN, near=f" Near it: {', '.join(near)}." if near else "")

@@ -99,3 +99,18 @@ def test_a_watcher_is_told_what_opened_and_what_is_over() -> None:
     assert [line for line in other if line.endswith("lock.row_blocker is over")]
     assert len(other) == 2
     assert text_of(told(sick(full()), sick())) == [f"{at} is healthy", f"{at} connections.exhausted is over"]
+
+
+def test_a_reason_that_many_checks_share_is_told_once_with_their_list() -> None:
+    health = sick()
+    kinds = [f"lock.kind_{number}" for number in range(29)]
+    for kind in kinds:
+        health.checks.add(
+            kind=kind, result=CHECK_RESULT_NOT_CHECKED, reason="The database does not accept connections."
+        )
+    health.checks.add(kind="query.heavy_scan", result=CHECK_RESULT_NOT_CHECKED, reason="It is off.")
+    lines = text_of(health_view(health))
+    assert sum("does not accept connections" in line for line in lines) == 1
+    assert "29 not checked: The database does not accept connections." in lines
+    assert f"  {', '.join(kinds)}".split() == " ".join(lines[-2:]).split()
+    assert any(line.split() == ["query.heavy_scan", "It", "is", "off."] for line in lines)
