@@ -31,7 +31,7 @@ from storex.judge.v1.judge_pb2 import (
 from storex.judge.v1.scenario_pb2 import Scenario
 from storex.snapshot.v1.snapshot_pb2 import CreateSnapshotRequest
 from tests.e2e.command import Storex, running_mesh, until
-from tests.e2e.judge.model import Script, answering, reads_and_reports
+from tests.e2e.judge.model import GRADER, Script, answering, finds_it_good, reads_and_reports
 from tests.integration.llm.scripted_server import ScriptedEndpoint
 
 PAYMENTS, USERS = "regions/eu-west-1/instances/payments-1", "regions/eu-central-1/instances/users-1"
@@ -47,10 +47,11 @@ BUILTIN = Candidate(name="builtin", reasoner="builtin")
 
 @dataclass
 class Model:
-    """The scripted model, which reads health and hands in what stands there."""
+    """The scripted model, which reads health and hands in what stands there; under another name it judges reports."""
 
     endpoint: ScriptedEndpoint | None = None
     script: Script = field(default=reads_and_reports)
+    judges: Script = field(default=finds_it_good)
 
     @contextmanager
     def doing(self, script: Script) -> Iterator[None]:
@@ -62,7 +63,7 @@ class Model:
             self.script = before
 
     def __call__(self, request: dict[str, Any]) -> Any:
-        return self.script(request)
+        return self.judges(request) if request["model"] == GRADER else self.script(request)
 
 
 @dataclass(frozen=True)
@@ -169,12 +170,11 @@ class JudgeMesh:
             running.stop()
 
 
-@pytest.fixture(scope="package")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JudgeMesh]:
+@pytest.fixture(scope="package", params=require_engines(), ids=lambda binary: f"{binary.kind}-{binary.version}")
+def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JudgeMesh]:
     folder, model = tmp_path_factory.mktemp("judged"), Model()
-    engines = require_engines()[:1]
     with (
-        LabFleet.start(folder / "lab", engines=engines, only=["payments-1", "users-1"]) as fleet,
+        LabFleet.start(folder / "lab", engines=[request.param], only=["payments-1", "users-1"]) as fleet,
         answering(model) as model.endpoint,
     ):
         configure(folder, fleet, model.endpoint.base_url)
@@ -203,9 +203,11 @@ def configure(folder: Path, fleet: LabFleet, base_url: str) -> None:
         "models": {
             "endpoints": {
                 "scripted": {"base_url": base_url, "model": "scripted"},
+                "grader": {"base_url": base_url, "model": GRADER},
                 "nobody": {"base_url": "http://127.0.0.1:9/v1", "model": "none", "timeout_seconds": 1},
             },
-            "domains": {"gdpr": ["scripted", "nobody"]},
+            "domains": {"gdpr": ["scripted", "nobody", "grader"]},
         },
+        "judge": {"models": ["grader"], "labels": 4},
     }
     (folder / "storex.yaml").write_text(yaml.safe_dump(document))

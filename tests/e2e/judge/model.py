@@ -9,7 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tests.integration.llm.scripted_server import ScriptedEndpoint, calls, endpoint
+from services.judge.grading.rubric import load_rubric
+from tests.integration.llm.scripted_server import ScriptedEndpoint, calls, endpoint, says
+
+GRADER = "grader"
+"""The model's name where it judges reports."""
 
 Script = Callable[[dict[str, Any]], Any]
 Causes = Sequence[dict[str, Any]]
@@ -67,6 +71,21 @@ def reads_and_reports(request: Mapping[str, Any], report: Callable[[Causes], Cau
         if finding["id"] not in explained
     ]
     return calls(("submit_report", {"answer": "This is what the detectors found.", "root_causes": report(causes)}))
+
+
+def finds_it_good(request: Mapping[str, Any], against: Callable[[str, str], bool] = lambda *_: False) -> Any:
+    """Speaks for the report in every answer, but where `against` a question's id and the report's text."""
+    message = str(request["messages"][-1]["content"])
+    report = message.partition("<DATA ")[2].partition(">\n")[2].partition("\n</DATA")[0]
+    known = {"names_a_cause": "\nroot cause " in report, "says_healthy": "verdict: HEALTHY" in report}
+    asked = message.partition("The questions:\n")[2]
+    answers = []
+    for question in load_rubric("standard@1").questions:
+        if f"- {question.id}: " in asked:
+            yes = known.get(question.known, question.good is not against(question.id, report))
+            quote = report.partition("\n")[0] if yes else ""
+            answers.append({"question": question.id, "yes": yes, "reason": "It says so.", "quote": quote})
+    return says(json.dumps({"answers": answers}))
 
 
 def _data(text: str) -> Any:
