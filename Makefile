@@ -32,7 +32,7 @@ demo: setup ## Inject a real incident and watch it being investigated (INCIDENT=
 	@$(BIN)/storex demo --incident "$(INCIDENT)" $(if $(KEEP),--keep)
 
 test: setup lint ## Lint, then run the tests, a core of them on every engine found (at most 12 minutes on 2 cores)
-	@$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder -m "not slow" tests
+	@$(BIN)/pytest -n 3 --no-loadscope-reorder -m "not slow" tests
 
 verify: test ## Everything that `make test` runs, then the long suites, one at a time
 	@$(BIN)/pytest -m slow tests

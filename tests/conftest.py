@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from libs.lab.engines import find_engines
 
@@ -24,16 +26,20 @@ _SHARE_A_MESH = ("tests/canary/", "tests/e2e/access/", "tests/e2e/cli/", "tests/
 """Folders whose tests share what takes longest to start."""
 
 
+class BySharing(LoadScopeScheduling):  # type: ignore[misc] # of a library without types
+    """Hands a file's tests, or those of a folder that share a mesh, to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in _SHARE_A_MESH if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return BySharing(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        shared = next((folder for folder in _SHARE_A_MESH if file.startswith(folder)), file)
-        item.add_marker(pytest.mark.xdist_group(shared))
-    _leave_to_verify(items)
-
-
-def _leave_to_verify(items: list[pytest.Item]) -> None:
     kinds = [binary.kind for binary in find_engines()]
     first = "MariaDB" if "MariaDB" in kinds else next(iter(kinds), "")
     others = [kind for kind in kinds if kind != first]
