@@ -16,7 +16,6 @@ from libs.lab.engines import find_engines
 _ON_EACH_ENGINE = (
     "tests/integration/shard/test_innodb.py",
     "tests/integration/shard/test_lock_waits.py",
-    "tests/integration/shard/test_visibility.py",
     "tests/integration/stores/",
     "tests/integration/worlds/test_equality.py",
 )

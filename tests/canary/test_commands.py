@@ -10,12 +10,9 @@ from tests.canary.garden import ROLES, Garden
 from tests.canary.markers import Sighting, seen, sightings
 
 
-@pytest.mark.parametrize(
-    "role", [pytest.param(role, marks=[] if role == "oncall" else pytest.mark.slow) for role in ROLES]
-)
-@pytest.mark.parametrize(
-    "thorough", [pytest.param(False, id="short"), pytest.param(True, id="thorough", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("thorough", [False, True], ids=["short", "thorough"])
 def test_what_commands_print(garden: Garden, role: str, thorough: bool) -> None:
     printed, leaks, worked = b"", dict[str, set[Sighting]](), set[str]()
     for words, command in reading_commands().items():

@@ -80,7 +80,9 @@ def test_a_snapshot_at_rest_and_its_copy_show_nothing(garden: Garden) -> None:
         assert not sightings(content), place
 
 
-@pytest.mark.parametrize("role", ["oncall", pytest.param("dba", marks=pytest.mark.slow), "viewer", "stranger"])
+@pytest.mark.parametrize(
+    "role", ["oncall", *(pytest.param(role, marks=pytest.mark.slow) for role in ("dba", "viewer", "stranger"))]
+)
 async def test_every_method_over_a_snapshot(garden: Garden, role: str) -> None:
     name = await asyncio.to_thread(recorded, garden)
     issuer = LocalIssuer.open(garden.state_dir)
@@ -98,6 +100,7 @@ async def test_every_method_over_a_snapshot(garden: Garden, role: str) -> None:
         assert not walk.answered, "who may not read snapshots is told nothing of them"
 
 
+@pytest.mark.slow
 def test_runs_and_gradings_show_a_model_no_names_and_nobody_more_than_they_may_see(model: Garden) -> None:
     world = recorded(model)
     scenario = Scenario(scenario_id="canary", world=world, questions=[QUESTION, "which client is it? kill 812?"])

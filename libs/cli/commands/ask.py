@@ -59,12 +59,17 @@ def ask(
     with connect(file, state_dir, user, snapshot) as client:
         if target:
             request.target = resolve_target(target, Listing() if is_complete(target) else client.listing())
-        before = _last_report(client, request) if not (whole or as_json or markdown) else None
+        before = None if whole or as_json or markdown else _last_report(client, request)
         report = _ask(client, request, output)
-    if as_json:
-        output.json(proto_json(report))
-    elif markdown:
+    if markdown and not as_json:
         output.show(report_markdown(report))
+    else:
+        _show(report, before, output)
+
+
+def _show(report: Report, before: Report | None, output: Output) -> None:
+    if output.as_json:
+        output.json(proto_json(report))
     else:
         output.show(*(report_view(report) if before is None else follow_up_view(report, before)))
 

@@ -17,7 +17,7 @@ from tests.e2e.judge.conftest import BUILTIN, PAYMENTS, JudgeMesh
 from tests.e2e.judge.model import reads_and_reports
 from tests.integration.llm.scripted_server import calls
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
 def left_after(judged: JudgeMesh, ids: list[str], outcomes: int) -> Run:

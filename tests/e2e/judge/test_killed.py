@@ -14,7 +14,7 @@ from storex.judge.v1.judge_pb2 import OUTCOME_STATUS_SCORED, Outcome, Run, RunCa
 from tests.e2e.command import until
 from tests.e2e.judge.conftest import BUILTIN, JudgeMesh
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 PARALLEL, REPEATS, SCENARIOS, BEFORE_THE_KILL = 3, 4, 6, 7
 

@@ -20,7 +20,7 @@ from storex.judge.v1.judge_pb2 import (
 from tests.e2e.command import until
 from tests.e2e.judge.conftest import BUILTIN, JudgeMesh
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 DENIED = {
     "the snapshots": "p, user:both, instance=payments-1, snapshot.read, public, never, deny\n",

@@ -90,6 +90,7 @@ def test_nothing_outlives_a_killed_supervisor_and_it_can_be_started_again(file: 
     assert not any(is_running(pid) for pid in pids)
 
 
+@pytest.mark.slow
 def test_a_file_broken_while_the_mesh_runs_does_not_stop_it_from_being_stopped(file: Path, tmp_path: Path) -> None:
     file.write_text(CONFIG.replace("state_dir: state\n", ""))
     with Foreground(file) as mesh:
@@ -128,6 +129,7 @@ def test_a_file_with_faults_starts_nothing(file: Path, text: str, told: str) -> 
     assert not (file.parent / "state").exists()
 
 
+@pytest.mark.slow
 def test_databases_that_cannot_be_reached_are_named_with_their_remedy(file: Path, tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("x")
     file.write_text(

@@ -52,6 +52,7 @@ def test_starts_with_the_performance_schema_on_and_stops(tmp_path: Path) -> None
             engine.connect(connect_timeout=1)
 
 
+@pytest.mark.slow
 def test_the_performance_schema_can_be_left_off_and_data_outlive_a_power_cut(tmp_path: Path) -> None:
     binary = require_engines()[0]
     with binary.start(tmp_path, performance_schema=False) as engine:
@@ -73,6 +74,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
         binary.start(tmp_path, options=["--nonsense-option=1"])
 
 
+@pytest.mark.slow
 def test_a_long_directory_does_not_stop_it(tmp_path: Path) -> None:
     binary = require_engines()[0]
     with binary.start(tmp_path / ("long-" * 25)) as engine:

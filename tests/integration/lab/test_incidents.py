@@ -67,6 +67,7 @@ def test_missing_index(engine: RunningEngine) -> None:
         assert int(examined) >= 50_000 * int(calls)
 
 
+@pytest.mark.slow
 def test_missing_index_without_the_performance_schema(tmp_path: Path) -> None:
     with (
         require_engines()[0].start(tmp_path, performance_schema=False) as bare,
@@ -85,6 +86,7 @@ def test_an_account_that_may_not_fill_the_database_leaves_none_behind(engine: Ru
         engine.execute("DROP USER little@'%'")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_is_told_at_the_end(tmp_path: Path) -> None:
     with require_engines()[0].start(tmp_path) as doomed:
         running = _run("connections.leak", doomed)
@@ -93,6 +95,7 @@ def test_a_server_that_is_gone_is_told_at_the_end(tmp_path: Path) -> None:
             running.stop()
 
 
+@pytest.mark.slow
 def test_connection_leak(engine: RunningEngine) -> None:
     limit = int(engine.execute("SELECT @@max_connections")[0][0])
     with _run("connections.leak", engine) as running:
@@ -103,6 +106,7 @@ def test_connection_leak(engine: RunningEngine) -> None:
         assert 0.8 * limit <= _connected(engine) < limit
 
 
+@pytest.mark.slow
 def test_healthy_control_has_no_waits_and_no_unindexed_reads_of_large_tables(engine: RunningEngine) -> None:
     with _run("healthy", engine) as running:
         time.sleep(2)
