@@ -146,26 +146,38 @@ class Worlds:
         return await self._in_thread(lambda: self._take_in(instance, file_name))
 
     def tidy(self) -> None:
-        """Destroy what is beyond the bounds, oldest first; wrap anew what an older key of the region wraps."""
+        """Destroy what is beyond the bounds, the oldest; wrap anew what an older key of the region wraps."""
+        while beyond := self._beyond():
+            copied = [one for one in beyond if self._copies(one)]
+            for one in copied[:1] or beyond:  # copies go with what they are of, and that makes room for others
+                self._destroy(one)
+        for kept in self._store.kept():
+            if kept.key_id != self._keys.current:
+                self._wrap_anew(kept)
+
+    def _beyond(self) -> list[Kept]:
+        """What the bounds leave no room for, newest first."""
         bounds, now = self.settings.snapshots, self._clock.now()
         count, size, unasked, full = 0, 0, 0, False  # of what stays
+        beyond = []
         for kept in sorted(self._store.kept(), key=lambda kept: -kept.header.kept_since):
             by_itself = kept.header.trigger in BY_ITSELF
             too_old = now - kept.header.kept_since > bounds.keep_days * DAY
             too_many = count >= bounds.keep_count or (by_itself and unasked >= max(1, bounds.keep_count // 2))
             full = full or (not too_many and size + kept.size > bounds.keep_bytes)
             if too_old or too_many or full:
-                self._destroy(kept)
-                continue
-            count, size, unasked = count + 1, size + kept.size, unasked + by_itself
-            if kept.key_id != self._keys.current:
-                self._wrap_anew(kept)
+                beyond.append(kept)
+            else:
+                count, size, unasked = count + 1, size + kept.size, unasked + by_itself
+        return beyond
 
     def _destroy(self, kept: Kept) -> None:
-        copies = [one for one in self._store.kept() if one.header.origin == kept.header.name]
-        for one in (kept, *copies):
+        for one in (kept, *self._copies(kept)):
             self._store.destroy(one.snapshot_id)
             self._rooms.pop(one.snapshot_id, None)
+
+    def _copies(self, kept: Kept) -> list[Kept]:
+        return [one for one in self._store.kept() if one.header.origin == kept.header.name]
 
     def expires_at(self, kept: Kept) -> float:
         """When a snapshot will be destroyed by its age, in seconds since the epoch."""

@@ -69,6 +69,17 @@ async def test_an_hour_has_room_for_so_many_and_one_on_demand_is_always_made(sha
     assert (await stub.CreateSnapshot(on_demand, metadata=shard.as_user("dba"))).snapshot.name
 
 
+async def test_an_hours_room_is_not_shared_out_twice_and_not_given_back_by_destroying(shard: Shard) -> None:
+    configured(shard.inventory, after_investigation=True, most_an_hour=1)
+    await asyncio.sleep(2.5)
+    made = await asyncio.gather(*(after_investigation(shard, name) for name in (DB_1, DB_2)), return_exceptions=True)
+    [one] = [each for each in made if isinstance(each, snapshot_pb2.Snapshot)]
+    stub = snapshot_pb2_grpc.SnapshotServiceStub(shard.channel)
+    await stub.DeleteSnapshot(snapshot_pb2.DeleteSnapshotRequest(name=one.name), metadata=shard.as_user("dba"))
+    assert await reason_of(after_investigation(shard)) is Reason.SNAPSHOTS_ENOUGH
+    assert not await kept(shard)
+
+
 async def test_a_region_that_does_not_want_them_makes_none_and_who_may_not_gets_none(shard: Shard) -> None:
     assert await reason_of(after_investigation(shard, role="viewer")) is Reason.RPC_NOT_PERMITTED
     configured(shard.inventory)

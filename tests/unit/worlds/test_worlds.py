@@ -27,6 +27,7 @@ from tests.unit.shard.recorded import RecordedSource, process, view_of
 
 DEMAND = snapshot_pb2.SNAPSHOT_TRIGGER_DEMAND
 FINDING = snapshot_pb2.SNAPSHOT_TRIGGER_FINDING
+IMPORT = snapshot_pb2.SNAPSHOT_TRIGGER_IMPORT
 
 
 class Hanging(RecordedSource):
@@ -114,6 +115,20 @@ async def test_the_newest_are_kept_by_count_and_by_size(region: Region) -> None:
     region.snapshots = SnapshotConfig(keep_bytes=2 * max(one.size for one in made))
     region.worlds.tidy()
     assert {one.snapshot_id for one in region.worlds.kept()} == {one.snapshot_id for one in made[2:]}
+
+
+async def test_a_copy_that_goes_with_its_origin_makes_room_for_others(region: Region) -> None:
+    [asked] = await region.make(1)
+    origin = await region.worlds.create(subject(), [], FINDING)
+    at = origin.header.captured_at + 0.001  # a moment later, so that it comes before its origin
+    copy = replace(
+        origin.header, name=f"{origin.header.name}c", origin=origin.header.name, trigger=IMPORT, captured_at=at
+    )
+    region.store.add(copy, b"sealed", region.store.key(origin.snapshot_id))
+    newest = await region.worlds.create(subject(), [], FINDING)
+    region.snapshots = SnapshotConfig(keep_count=2)
+    region.worlds.tidy()
+    assert {one.snapshot_id for one in region.worlds.kept()} == {asked.snapshot_id, newest.snapshot_id}
 
 
 async def test_those_made_by_themselves_fill_half_of_the_room_and_push_out_none_that_was_asked_for(
