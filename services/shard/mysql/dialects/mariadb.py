@@ -21,12 +21,12 @@ _APPLIER_ID = (
 )
 
 # LOCK TABLES … READ is told like any reader's lock, though it keeps writers out: a session that does nothing, and still
-# has the table locked outside of its engine, has locked it so.
+# has the table locked outside of its engine, has locked it so. The handles, which no index helps to find, are read once.
 _LOCK_TYPE = (
-    "IF(l.lock_type = 'SHARED_READ' AND t.processlist_command = 'Sleep' AND EXISTS (SELECT 1"
-    " FROM performance_schema.table_handles h WHERE h.owner_thread_id = l.owner_thread_id"
-    " AND h.object_schema = l.object_schema AND h.object_name = l.object_name"
-    " AND h.external_lock = 'READ EXTERNAL'), 'SHARED_READ_ONLY', l.lock_type)"
+    "IF(l.lock_type = 'SHARED_READ' AND t.processlist_command = 'Sleep'"
+    " AND (l.owner_thread_id, l.object_schema, l.object_name) IN (SELECT h.owner_thread_id, h.object_schema,"
+    " h.object_name FROM performance_schema.table_handles h WHERE h.external_lock = 'READ EXTERNAL'),"
+    " 'SHARED_READ_ONLY', l.lock_type)"
 )
 
 MARIADB = Dialect(
