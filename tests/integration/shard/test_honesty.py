@@ -17,6 +17,7 @@ from libs.lab.engines import EngineBinary, RunningEngine, require_engines
 from services.shard.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import finding_pb2
+from tests.integration.shard.at_work import at_work
 from tests.integration.shard.conftest import PASSWORD, StartInstance, prepare
 from tests.integration.shard.finding import health_when
 from tests.integration.shard.prepared import Prepared
@@ -29,9 +30,8 @@ Fault = Callable[[RunningEngine], AbstractContextManager[None]]
 @contextmanager
 def clients(engine: RunningEngine, *statements: str, number: int = 1, pause: float = 0.02) -> Iterator[None]:
     """Sessions that send the same again and again, whatever comes of it."""
-    stopping = threading.Event()
 
-    def work() -> None:
+    def work(stopping: threading.Event) -> None:
         with (
             engine.connect(
                 user="shopper",
@@ -48,15 +48,8 @@ def clients(engine: RunningEngine, *statements: str, number: int = 1, pause: flo
                     except pymysql.Error:
                         client.rollback()
 
-    threads = [threading.Thread(target=work) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    try:
+    with at_work(work, number):
         yield
-    finally:
-        stopping.set()
-        for thread in threads:
-            thread.join()
 
 
 @contextmanager
@@ -78,21 +71,14 @@ def metadata(engine: RunningEngine) -> AbstractContextManager[None]:
     return holding(engine, "SELECT * FROM carts", "ALTER TABLE carts COMMENT 'c'")
 
 
-def deadlocks(engine: RunningEngine) -> AbstractContextManager[None]:
-    @contextmanager
-    def both() -> Iterator[None]:
-        one, other = (
-            ("BEGIN", *(f"UPDATE carts SET total = 1 WHERE id = {row}" for row in (3, 4)), "COMMIT"),
-            (
-                "BEGIN",
-                *(f"UPDATE carts SET total = 1 WHERE id = {row}" for row in (4, 3)),
-                "COMMIT",
-            ),
-        )
-        with clients(engine, *one, number=3, pause=0.001), clients(engine, *other, number=3, pause=0.001):
-            yield
-
-    return both()
+@contextmanager
+def deadlocks(engine: RunningEngine) -> Iterator[None]:
+    one, other = (
+        ("BEGIN", *(f"UPDATE carts SET total = 1 WHERE id = {row}" for row in rows), "COMMIT")
+        for rows in ((3, 4), (4, 3))
+    )
+    with clients(engine, *one, number=3, pause=0.001), clients(engine, *other, number=3, pause=0.001):
+        yield
 
 
 def scan(engine: RunningEngine) -> AbstractContextManager[None]:
@@ -114,24 +100,16 @@ def prepared_retries(engine: RunningEngine) -> AbstractContextManager[None]:
 @contextmanager
 def prepared(engine: RunningEngine, text: str) -> Iterator[None]:
     """Sessions that send the same again and again, prepared in binary."""
-    stopping = threading.Event()
 
-    def work() -> None:
+    def work(stopping: threading.Event) -> None:
         with engine.connect(user="shopper", password=PASSWORD, database="shop") as client:
             statement = Prepared(client, text)
             while not stopping.wait(0.02):
                 with suppress(pymysql.Error):
                     statement.execute()
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
+    with at_work(work, 2):
         yield
-    finally:
-        stopping.set()
-        for thread in threads:
-            thread.join()
 
 
 def retries(engine: RunningEngine) -> AbstractContextManager[None]:
@@ -153,26 +131,12 @@ def scan_in_a_procedure(engine: RunningEngine) -> Iterator[None]:
 
 
 def refused_logins(engine: RunningEngine) -> AbstractContextManager[None]:
-    @contextmanager
-    def knock() -> Iterator[None]:
-        stopping = threading.Event()
+    def work(stopping: threading.Event) -> None:
+        while not stopping.wait(0.3):
+            with suppress(pymysql.Error):
+                engine.connect(user="shopper", password="an old one").close()
 
-        def work() -> None:
-            while not stopping.wait(0.3):
-                try:
-                    engine.connect(user="shopper", password="an old one").close()
-                except pymysql.Error:
-                    continue
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            stopping.set()
-            thread.join()
-
-    return knock()
+    return at_work(work)
 
 
 @contextmanager
@@ -188,23 +152,17 @@ def read_only(engine: RunningEngine) -> Iterator[None]:
 @contextmanager
 def hung_up(engine: RunningEngine) -> Iterator[None]:
     """Idle clients are hung up on within a second, since before Storex came."""
+
+    def work(stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            client = engine.connect(user="shopper", password=PASSWORD)
+            stopping.wait(1.5)
+            client.close()
+
     engine.execute("SET GLOBAL wait_timeout = 1")
     try:
-        stopping = threading.Event()
-
-        def work() -> None:
-            while not stopping.is_set():
-                client = engine.connect(user="shopper", password=PASSWORD)
-                stopping.wait(1.5)
-                client.close()
-
-        threads = [threading.Thread(target=work) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        yield
-        stopping.set()
-        for thread in threads:
-            thread.join()
+        with at_work(work, 3):
+            yield
     finally:
         engine.execute("SET GLOBAL wait_timeout = 28800")
 
@@ -323,14 +281,19 @@ async def blinded(case: Blindness, running: RunningEngine, start: StartInstance)
         yield (await start(running, user=user)).view
 
 
-@pytest.mark.parametrize("binary", require_engines(), ids=lambda binary: f"{binary.kind}-{binary.version}")
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "binary"),
+    [
+        pytest.param(name, binary, id=f"{name}-{binary.kind}-{binary.version}")
+        for name, case in CASES.items()
+        for binary in require_engines()
+        if case.only in ("", binary.kind)
+    ],
+)
 async def test_what_cannot_be_seen_is_never_clear(
     name: str, binary: EngineBinary, servers: Servers, start_instance: StartInstance
 ) -> None:
     case = CASES[name]
-    if case.only not in ("", binary.kind):
-        return
     async with blinded(case, servers(binary, case), start_instance) as view:
 
         def told(health: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ from pymysql.cursors import Cursor
 
 from libs.lab.engines import RunningEngine
 from services.shard.view import InstanceView
+from tests.integration.shard.at_work import at_work
 from tests.integration.shard.finding import cited, found, parts, stays_clear
 
 pytestmark = pytest.mark.engine
@@ -28,23 +30,20 @@ async def working(
     engine: RunningEngine, work: Callable[[Cursor, random.Random], None], clients: int = 2
 ) -> AsyncIterator[None]:
     """Clients that do the same again and again."""
-    stopping = threading.Event()
+    seeds = itertools.count()
 
-    def run(seed: int) -> None:
-        chance = random.Random(seed)
+    def run(stopping: threading.Event) -> None:
+        chance = random.Random(next(seeds))
         with engine.connect(database="archive") as connection, connection.cursor() as cursor:
             while not stopping.is_set():
                 work(cursor, chance)
 
-    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(clients)]
-    for thread in threads:
-        thread.start()
+    undo = ExitStack()
+    undo.enter_context(at_work(run, clients))
     try:
         yield
     finally:
-        stopping.set()
-        for thread in threads:
-            await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(undo.close)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from services.shard.collectors.traffic import get_traffic
 from services.shard.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import activity_pb2, diagnostics_pb2, finding_pb2, traffic_pb2
+from tests.integration.shard.at_work import at_work
 from tests.integration.shard.conftest import PASSWORD, StartInstance
 from tests.integration.shard.test_health import unmet
 
@@ -37,9 +38,8 @@ def clients(
     engine: RunningEngine, program: str, statement: str, per_second: float, *, number: int = 1, host: str = "127.0.0.1"
 ) -> Iterator[None]:
     """So many sessions of a program, each sending a statement so often a second."""
-    stopping = threading.Event()
 
-    def work() -> None:
+    def work(stopping: threading.Event) -> None:
         with (
             engine.connect(
                 user=USER, password=PASSWORD, database="shop", program_name=program, bind_address=host
@@ -51,15 +51,8 @@ def clients(
                 cursor.execute(statement, [1 + number])
                 due = max(due + 1.0 / per_second, time.monotonic() - 0.1)
 
-    threads = [threading.Thread(target=work) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    try:
+    with at_work(work, number):
         yield
-    finally:
-        stopping.set()
-        for thread in threads:
-            thread.join()
 
 
 async def spike_of(view: InstanceView) -> finding_pb2.Finding:
