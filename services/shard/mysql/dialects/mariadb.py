@@ -21,7 +21,7 @@ _APPLIER_ID = (
 )
 
 # LOCK TABLES … READ is told like any reader's lock, though it keeps writers out: a session that does nothing, and still
-# has the table locked outside of its engine, has locked it so. The handles, which no index helps to find, are read once.
+# has the table locked outside of its engine, has locked it so. The handles have no index: they are read once.
 _LOCK_TYPE = (
     "IF(l.lock_type = 'SHARED_READ' AND t.processlist_command = 'Sleep'"
     " AND (l.owner_thread_id, l.object_schema, l.object_name) IN (SELECT h.owner_thread_id, h.object_schema,"
