@@ -72,8 +72,8 @@ class Judging:
         What is kept of worlds that are found destroyed is deleted: nobody may see it any more.
         """
         found = await visible(await self.store.scenarios(), evaluator.reach)
-        there = {scenario.world for scenario in found.scenarios}
-        for world in sorted(await gone(await self.store.worlds() - there, evaluator.reach)):
+        others = await self.store.worlds() - {scenario.world for scenario in found.scenarios}
+        for world in sorted(await gone(others, found.silent, evaluator.reach)):
             await self.store.forget(world)
             _log.info("deleted what was kept of %s, which was destroyed", world)
         return found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from libs.core.errors import Reason, StorexError
-from libs.core.names import parse_name
+from libs.core.names import ResourceName, parse_name
 from services.judge.reach import Reach
 from storex.judge.v1.scenario_pb2 import Scenario
 from storex.snapshot.v1.snapshot_pb2 import GetSnapshotRequest, ListSnapshotsRequest
@@ -19,27 +19,31 @@ _SILENT = (Reason.SHARD_UNAVAILABLE, Reason.NOT_READY, Reason.DEADLINE_EXCEEDED)
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """The scenarios that somebody may see, and how many nobody can decide about now."""
+    """The scenarios that somebody may see, how many nobody can decide about now, and the regions that are silent."""
 
     scenarios: tuple[Scenario, ...]
     undecided: int
+    silent: frozenset[str]
 
 
 async def visible(scenarios: Sequence[Scenario], reach: Reach) -> Visible:
     """The scenarios whose worlds can be read; a world that is gone is like one that may not be read."""
     readable = await _readable({scenario.world for scenario in scenarios}, reach)
     shown = tuple(scenario for scenario in scenarios if readable[scenario.world])
-    return Visible(shown, sum(readable[scenario.world] is None for scenario in scenarios))
+    undecided = [scenario.world for scenario in scenarios if readable[scenario.world] is None]
+    return Visible(shown, len(undecided), frozenset(_parsed(world).region for world in undecided))
 
 
-async def gone(worlds: Iterable[str], reach: Reach) -> set[str]:
+async def gone(worlds: Iterable[str], silent: Collection[str], reach: Reach) -> set[str]:
     """The worlds that were destroyed: those of an instance whose snapshots somebody may list, and that it has not.
 
-    Of what may not be listed, or lies in a region that is silent, nothing is known.
+    Of what may not be listed, or lies in a region that is silent, nothing is known; the `silent` ones are not asked.
     """
     by_instance: dict[str, set[str]] = {}
     for world in worlds:
-        by_instance.setdefault(str(parse_name(world, snapshots=True).instance_name), set()).add(world)
+        name = _parsed(world)
+        if name.region not in silent:
+            by_instance.setdefault(str(name.instance_name), set()).add(world)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def lacking(instance: str) -> set[str]:
@@ -52,6 +56,10 @@ async def gone(worlds: Iterable[str], reach: Reach) -> set[str]:
                 raise
 
     return set().union(*await asyncio.gather(*map(lacking, by_instance)))
+
+
+def _parsed(world: str) -> ResourceName:
+    return parse_name(world, snapshots=True)
 
 
 async def _listed(instance: str, reach: Reach) -> set[str]:

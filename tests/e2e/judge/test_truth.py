@@ -26,7 +26,7 @@ from tests.integration.llm.scripted_server import calls
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-PLANTED = ("truthmark-id", "truthmark-family", "truthmark-entity", "KILL 990011772", "990011772")
+PLANTED = ("truthmark-id", "truthmark-family", "truthmark-entity", "FLUSH TABLES truthmark_table", "truthmark_table")
 QUESTION = "is there a questionmark-of-its-own about it?"
 
 

@@ -53,6 +53,18 @@ async def test_what_may_not_be_seen_or_is_silent_is_hidden_and_stays(tmp_path: P
         assert again.run == run
 
 
+async def test_a_silent_region_is_waited_for_once(tmp_path: Path) -> None:
+    async with judging(tmp_path, good()) as bench:
+        run = await bench.run(rubric="standard")
+        bench.coordinator.answers |= {
+            "GetSnapshot": StorexError(Reason.SHARD_UNAVAILABLE),
+            "ListSnapshots": ListSnapshotsResponse(),  # would prove the world destroyed
+        }
+        answer = await bench.stub.GetRun(GetRunRequest(run_id=run.run_id), metadata=bench.metadata(), timeout=10)
+        assert list(answer.run.outcomes) == []
+        assert kept(tmp_path) == (1, 1, 1)
+
+
 async def test_what_is_kept_of_a_destroyed_world_is_deleted(tmp_path: Path) -> None:
     async with judging(tmp_path, good()) as bench:
         run = await bench.run(rubric="standard")
