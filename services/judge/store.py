@@ -69,14 +69,19 @@ class JudgeStore:
         await self._run(lambda db: db.execute("INSERT INTO runs VALUES (?, ?, ?, ?)", row))
 
     async def run(self, run_id: str, owner: str) -> Run:
-        """One of the owner's runs with its outcomes. Raises StorexError RUN_NOT_FOUND."""
+        """One of the owner's runs with its outcomes, but those of a world that its scenario has no more.
+
+        Raises StorexError RUN_NOT_FOUND.
+        """
         query = "SELECT body FROM runs WHERE run_id = ? AND owner = ?"
         row = await self._run(lambda db: db.execute(query, (run_id, owner)).fetchone())
         if row is None:
             raise StorexError(Reason.RUN_NOT_FOUND)
         query = (
             "SELECT outcomes.body, gradings.body FROM outcomes LEFT JOIN gradings USING (run_id, scenario_id, repeat) "
-            "WHERE run_id = ? ORDER BY scenario_id, repeat"
+            "LEFT JOIN scenarios USING (scenario_id) "
+            "WHERE run_id = ? AND outcomes.world = COALESCE(scenarios.world, outcomes.world) "
+            "ORDER BY scenario_id, repeat"
         )
         rows = await self._run(lambda db: db.execute(query, (run_id,)).fetchall())
         run = Run.FromString(row[0])
@@ -110,14 +115,23 @@ class JudgeStore:
         await self._run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
 
     async def keep(self, run_id: str, outcome: Outcome, world: str) -> None:
-        """Keep an outcome of a world in the place of an earlier failure; a scored one is never replaced."""
+        """Keep an outcome of a world in the place of an earlier failure, or of another world's with its grading.
+
+        A scored one of the same world is never replaced.
+        """
         scored = outcome.status == OUTCOME_STATUS_SCORED
-        row = (run_id, outcome.scenario_id, outcome.repeat, scored, outcome.SerializeToString(), world)
+        key = (run_id, outcome.scenario_id, outcome.repeat)
         insert = (
             "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scored = excluded.scored, "
-            "body = excluded.body, world = excluded.world WHERE NOT outcomes.scored"
+            "body = excluded.body WHERE NOT outcomes.scored"
         )
-        await self._run(lambda db: db.execute(insert, row))
+
+        def work(db: sqlite3.Connection) -> None:
+            other = "DELETE FROM outcomes WHERE run_id = ? AND scenario_id = ? AND repeat = ? AND world <> ?"
+            db.execute(other, (*key, world))
+            db.execute(insert, (*key, scored, outcome.SerializeToString(), world))
+
+        await self._run(work)
 
     async def keep_grading(self, run_id: str, outcome: Outcome, grading: Grading) -> None:
         """Keep what a judging model says of an outcome's report, in the place of a failure or of another rubric's."""

@@ -31,7 +31,7 @@ def content_of(folder: Path) -> bytes:
 async def test_what_was_kept_is_there_after_a_restart_and_only_the_rest_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "judge" / "judge.db"
     store = JudgeStore(path)
-    await store.put_scenario(Scenario(scenario_id="a", family="locks"))
+    await store.put_scenario(Scenario(scenario_id="a", family="locks", world=WORLD))
     await store.begin(RUN, "user:ada")
     await store.keep("run-1", outcome("a", 0), WORLD)
     await store.keep("run-1", outcome("a", 1, scored=False, problem="first"), WORLD)
@@ -77,6 +77,23 @@ async def test_a_good_grading_stays_and_a_failure_or_another_rubrics_gives_way(t
     assert await kept(failed()) == first
     newer = grading({"accuracy/says": True}, rubric="standard@2")
     assert await kept(newer) == newer
+    await store.close()
+
+
+async def test_outcomes_of_a_world_that_its_scenario_has_no_more_are_missing_and_made_anew(tmp_path: Path) -> None:
+    store = JudgeStore(tmp_path / "judge.db")
+    await store.put_scenario(Scenario(scenario_id="a", world=WORLD))
+    await store.begin(RUN, "user:ada")
+    await store.keep("run-1", outcome("a", 0, problem="of the first"), WORLD)
+    await store.keep_grading("run-1", outcome("a", 0), grading({"accuracy/says": True}))
+
+    await store.put_scenario(Scenario(scenario_id="a", world=WORLD + "2"))
+    run = await store.run("run-1", "user:ada")
+    assert (len(run.outcomes), next(missing(run))) == (0, ("a", 0)), "who may see the second may not see the first"
+    await store.keep("run-1", outcome("a", 0, problem="of the second"), WORLD + "2")
+    [made] = (await store.run("run-1", "user:ada")).outcomes
+    assert (made.problem, made.HasField("grading")) == ("of the second", False)
+    assert await store.worlds() == {WORLD + "2"}
     await store.close()
 
 
