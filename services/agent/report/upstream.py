@@ -219,7 +219,7 @@ def _told_write(one: Upstream, write: Write) -> tuple[str, list[tuple[Citation, 
     if write.verb in _SCHEMA_CHANGES:
         does = f"changes the schema{table} and took {query.total_seconds:.1f} s; its replica spends the same once more"
     elif query.rows_affected:
-        share = f", {write.share:.0%} of all rows changed there" if write.share else ""
+        share = ", most of what is changed there" if _dominates(write) else ""
         does = f"changed {query.rows_affected:,} rows{table} in {seconds:.0f} s{share}; its replica has to follow"
     else:
         does = f"writes rows{table}, {query.calls:,} times in {seconds:.0f} s; its replica has to follow"

@@ -142,7 +142,7 @@ async def test_the_batch_on_the_primary_is_the_first_link_of_the_replicas_lag(wo
     first = report.causal_chain[0]
     assert first.text == (
         f"On {PRIMARY}, which {REPLICA} replicates from, UPDATE {DIGEST} changed 90,000 rows of {TABLE} in 80 s,"
-        " 90% of all rows changed there; its replica has to follow."
+        " most of what is changed there; its replica has to follow."
     )
     assert {
         (REPLICA, "get_replication", UUID),
