@@ -75,7 +75,7 @@ def test_a_region_that_falls_silent_is_no_wrong_answer_and_is_made_up_for(judged
 
 def test_a_token_that_runs_out_ends_the_run_and_spoils_nothing(judged: JudgeMesh) -> None:
     ids = judged.copies("lock.row_blocker", "token", 4)
-    request = RunCandidateRequest(candidate=BUILTIN, scenario_ids=ids, repeats=5, parallel=1)
+    request = RunCandidateRequest(candidate=BUILTIN, scenario_ids=ids, repeats=20, parallel=1)
     with judged.client("paula", seconds=3.0) as client:
         stream = client.stream(client.judge.RunCandidate, request)
         run_id = next(stream).run.run_id
@@ -88,7 +88,7 @@ def test_a_token_that_runs_out_ends_the_run_and_spoils_nothing(judged: JudgeMesh
     assert judged.storex.run("judge", "run", run_id, "--as", "paula", "--parallel", "4").status == 0
     whole = judged.get(run_id, "paula")
     assert {outcome.status for outcome in whole.outcomes} == {OUTCOME_STATUS_SCORED}
-    assert len(whole.outcomes) == whole.planned == 20
+    assert len(whole.outcomes) == whole.planned == 80
     assert {score.value for outcome in whole.outcomes for score in outcome.scores if score.scorer == "cause_set"} == {1}
 
 
