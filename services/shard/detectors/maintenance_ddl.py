@@ -34,7 +34,6 @@ LOOK_AGAIN = 1.0
 _SESSIONS = ("process", "processes")
 """Sources of the limits under which not all sessions are seen, or none."""
 
-
 _UNKNOWN = (
     "A table is being changed, and whether others became slower by that is not known: what they took shortly before was"
     " not sampled. Statement digests have to be on, and Storex has to watch the instance before a change begins, not"

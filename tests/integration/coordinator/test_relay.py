@@ -181,8 +181,9 @@ async def test_a_cancelled_call_is_cancelled_at_the_shard(mesh: Mesh) -> None:
         ended.clear()
         call = method(request, metadata=mesh.dba)
         await asyncio.wait_for(started.wait(), 3)
-        call.cancel()
+        assert call.cancel()
         await asyncio.wait_for(ended.wait(), 3)
+        assert call.cancelled()
 
 
 async def test_the_coordinators_own_bad_token_is_not_blamed_on_the_caller(mesh: Mesh) -> None:

@@ -52,6 +52,7 @@ def test_row_blocker(engine: RunningEngine) -> None:
 def test_a_killed_row_blocker_can_still_be_stopped(engine: RunningEngine) -> None:
     with _run("lock.row_blocker", engine) as running:
         engine.execute("KILL %s", [running.injection.connection_id])
+    assert not engine.execute("SHOW DATABASES LIKE %s", [DATABASE]), "nothing of it stays"
 
 
 def test_missing_index(engine: RunningEngine) -> None:

@@ -299,8 +299,9 @@ async def test_a_cancelled_stream_ends_its_handler(
         shard.servicer.script = script
         stream = stub.StreamHealth(request, metadata=relayed(issuer, dba(issuer)))
         await asyncio.sleep(0.08)
-        stream.cancel()
+        assert stream.cancel()
         await asyncio.wait_for(shard.servicer.ended.wait(), 3)
+        assert stream.cancelled()
 
 
 async def test_a_stream_ends_with_the_callers_token(

@@ -140,7 +140,8 @@ async def test_a_tool_that_hangs_costs_its_own_deadline_only() -> None:
 async def test_calls_run_side_by_side() -> None:
     bench = Bench(scripted=dict.fromkeys("abcdef", 0.1))
     async with asyncio.timeout(0.4):
-        await bench.calling().run([ToolRequest("look", {"name": name}) for name in "abcdef"])
+        outcomes = await bench.calling().run([ToolRequest("look", {"name": name}) for name in "abcdef"])
+    assert [outcome.request.arguments["name"] for outcome in outcomes] == list("abcdef")
 
 
 async def test_steps_are_limited_and_the_report_says_it_stops_short() -> None:
