@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from libs.cli.mesh.metrics import InForce, files_in_force
-from libs.cli.mesh.state import MeshState
+from libs.cli.mesh.state import MeshState, ServiceState
 from libs.cli.output import Output, table_of
 from libs.cli.safe_text import plain
 from libs.cli.session import FileOption, JsonOption, Place, StateDirOption
@@ -23,7 +23,8 @@ def status(file: FileOption = None, state_dir: StateDirOption = None, as_json: J
         in_force = files_in_force(state)
         data = state.as_json()
         for service in data["services"]:
-            service["in_force"] = [asdict(files) for files in in_force.get(service["name"], ())]
+            known = in_force.get(service["name"])
+            service["in_force"] = None if known is None else [asdict(files) for files in known]
         output.json(data)
     else:
         show_mesh(output, state)
@@ -42,7 +43,7 @@ def show_mesh(output: Output, state: MeshState) -> None:
             service.state,
             str(service.pid or ""),
             service.address,
-            _versions(in_force.get(service.name, ())),
+            _version(service, in_force),
             str(service.restarts),
             service.last_exit,
         )
@@ -58,5 +59,7 @@ def show_mesh(output: Output, state: MeshState) -> None:
                 output.show(plain(told, "bold red"))
 
 
-def _versions(in_force: Sequence[InForce]) -> str:
-    return next((files.version for files in in_force if files.source == "policy"), "")
+def _version(service: ServiceState, in_force: Mapping[str, Sequence[InForce]]) -> str:
+    if service.name not in in_force:
+        return "no answer" if service.state == "ready" else ""
+    return next((files.version for files in in_force[service.name] if files.source == "policy"), "")

@@ -22,9 +22,9 @@ Symptom = Callable[[Target, RunningIncident], None]
 def eventually(is_shown: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait for what the server shows a moment later."""
     until = time.monotonic() + seconds
-    while not is_shown() and time.monotonic() < until:
+    while not (shown := is_shown()) and time.monotonic() < until:
         time.sleep(0.15)  # InnoDB's tables of transactions are refreshed every 0.1 s
-    assert is_shown()
+    assert shown
 
 
 def growth(login: Login, name: str, seconds: float = 1.0) -> float:

@@ -76,9 +76,9 @@ def test_an_incident_hits_one_instance_and_ends(fleet: LabFleet) -> None:
         assert _lock_waits(fleet, "payments-1") >= 4
         assert _lock_waits(fleet, "payments-2") == 0
     until = time.monotonic() + 5
-    while _lock_waits(fleet, "payments-1") and time.monotonic() < until:
+    while (waits := _lock_waits(fleet, "payments-1")) and time.monotonic() < until:
         time.sleep(0.1)
-    assert _lock_waits(fleet, "payments-1") == 0
+    assert waits == 0
 
 
 def test_an_unknown_instance_lists_the_known_ones(fleet: LabFleet) -> None:

@@ -180,7 +180,7 @@ def test_a_full_disk_fails_what_is_written_and_reading_goes_on(kind: Kind, store
         store._db.execute("PRAGMA max_page_count = 60")  # type: ignore[attr-defined] # a small disk for a store
     with pytest.raises(StorexError) as caught:
         _write_megabytes(store, 100)
-    assert caught.value.reason is Reason.STORE_FULL
+    assert caught.value.reason is Reason.STORE_FULL, caught.value.detail
     assert "Free disk space" in caught.value.public_message
     assert [point.mean for point in store.series(ORDERS, "a", Tier.RAW, 0, NOW + 1)] == [1.0]
 
