@@ -23,7 +23,7 @@ from services.agent.loop.recorded import highest_number
 from services.agent.reach import Reach
 from services.agent.recording import Recording
 from services.agent.records import Record, Records
-from services.agent.sessions.access import check_still_visible
+from services.agent.sessions.access import visible_records
 from services.agent.sessions.store import SessionHead, SessionStore
 from services.agent.target import Target, parse_target
 from services.agent.tools.tool import Tool
@@ -171,16 +171,17 @@ class Asking:
             target = parse_target(request.target)
             head = SessionHead(new_id("ses"), asker.owner, target.text, now)
             await self.store.create(head)
-            turn = await self.store.begin_turn(head.session_id, _kept(request, question, target), now)
+            kept = _kept(request, question, target)
+            turn = await self.store.begin_turn(head.session_id, kept, now, _named_snapshots())
             return Inquiry(
                 head.session_id, target, question, now, asked.seconds, turn, at=asked.end, says_when=asked.said
             )
         head = await self.store.head(request.session_id, asker.owner)
         target = parse_target(request.target or head.target)
-        records = await self.store.records(head.session_id, asker.owner)
-        await check_still_visible(records, asker.reach)
+        records = await visible_records(self.store, head.session_id, asker.owner, asker.reach)
         earlier = await self.store.turns(head.session_id, asker.owner)
-        turn = await self.store.begin_turn(head.session_id, _kept(request, question, target), now)
+        kept = _kept(request, question, target)
+        turn = await self.store.begin_turn(head.session_id, kept, now, _named_snapshots())
         asked = asked if asked.said else going_on(asked, question, earlier)
         return Inquiry(
             session_id=head.session_id,
@@ -202,8 +203,7 @@ class Asking:
             raise StorexError(Reason.REQUEST_INVALID, field="resume", problem="the last question has its report")
         if session_id in self.live:
             raise StorexError(Reason.REQUEST_INVALID, field="resume", problem="the last question is still under way")
-        records = await self.store.records(session_id, asker.owner)
-        await check_still_visible(records, asker.reach)
+        records = await visible_records(self.store, session_id, asker.owner, asker.reach)
         earlier = (await self.store.turns(session_id, asker.owner))[: opened.turn]
         now = self.clock.now()
         asked = time_of(opened.request, opened.request.question, now)

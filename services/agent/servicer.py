@@ -11,7 +11,7 @@ from libs.rpc.call import SNAPSHOT, CallContext, current_call
 from services.agent.asking import Asker, Asking
 from services.agent.candidates import Candidates
 from services.agent.reach import Reach
-from services.agent.sessions.access import check_still_visible
+from services.agent.sessions.access import visible_records
 from services.agent.sessions.store import SessionHead
 from services.agent.timestamps import timestamp
 from services.agent.usage import ModelUsageReport
@@ -56,7 +56,7 @@ class AgentServicer(AgentServiceServicer):
         """One of the caller's sessions, if they may still see what is in it."""
         asker, store = self._asker(), self._asking.store
         head = await store.head(request.session_id, asker.owner)
-        await check_still_visible(await store.records(head.session_id, asker.owner), asker.reach)
+        await visible_records(store, head.session_id, asker.owner, asker.reach)
         session = _session(head)
         for turn in await store.turns(head.session_id, asker.owner):
             session.turns.add(question=turn.question, report=turn.report, asked_at=timestamp(turn.asked_at))

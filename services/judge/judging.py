@@ -22,7 +22,7 @@ from services.judge.reach import Reach
 from services.judge.running import GradingOrder, carry_on, grade_on, missing, ungraded
 from services.judge.store import JudgeStore
 from services.judge.truth import checked
-from services.judge.worlds import Visible, gone, visible
+from services.judge.worlds import Visible, destroyed, visible
 from storex.judge.v1.comparison_pb2 import Comparison
 from storex.judge.v1.judge_pb2 import (
     OUTCOME_STATUS_SCORED,
@@ -58,9 +58,13 @@ class Judging:
     settings: JudgeConfig = field(default_factory=JudgeConfig)
 
     async def put(self, scenario: Scenario, evaluator: Evaluator) -> Scenario:
-        """Keep a scenario. Raises StorexError REQUEST_INVALID, NAME_INVALID, or RESOURCE_NOT_FOUND for its world."""
+        """Keep a scenario.
+
+        Raises StorexError REQUEST_INVALID, NAME_INVALID, or RESOURCE_NOT_FOUND or SNAPSHOT_KEY_DESTROYED for its world.
+        """
         kept = checked(scenario)
-        await self._must_be_visible([kept], evaluator)
+        if (await self._must_be_visible([kept], evaluator)).destroyed:
+            raise StorexError(Reason.SNAPSHOT_KEY_DESTROYED)
         same_id = [known for known in await self.store.scenarios() if known.scenario_id == kept.scenario_id]
         await self._must_be_visible(same_id, evaluator)
         await self.store.put_scenario(kept)
@@ -71,9 +75,10 @@ class Judging:
 
         What is kept of worlds that are found destroyed is deleted: nobody may see it any more.
         """
-        found = await visible(await self.store.scenarios(), evaluator.reach)
-        others = await self.store.worlds() - {scenario.world for scenario in found.scenarios}
-        for world in sorted(await gone(others, found.silent, evaluator.reach)):
+        asked = await self.store.scenarios()
+        found = await visible(asked, evaluator.reach)
+        others = await self.store.worlds() - {scenario.world for scenario in asked}
+        for world in sorted(found.destroyed | await destroyed(others, found.silent, evaluator.reach)):
             await self.store.forget(world)
             _log.info("deleted what was kept of %s, which was destroyed", world)
         return found
@@ -167,12 +172,14 @@ class Judging:
         """The scenarios that may be seen now."""
         return {scenario.scenario_id: scenario for scenario in (await self.scenarios(evaluator)).scenarios}
 
-    async def _must_be_visible(self, scenarios: Sequence[Scenario], evaluator: Evaluator) -> None:
+    async def _must_be_visible(self, scenarios: Sequence[Scenario], evaluator: Evaluator) -> Visible:
+        """Raises StorexError where one may not be seen; what was destroyed is nobody's, and not in the way."""
         found = await visible(scenarios, evaluator.reach)
         if found.undecided:
             raise StorexError(Reason.SHARD_UNAVAILABLE)
-        if len(found.scenarios) < len(scenarios):
+        if any(scenario.world not in found.destroyed and scenario not in found.scenarios for scenario in scenarios):
             raise StorexError(Reason.RESOURCE_NOT_FOUND)
+        return found
 
 
 def _within(field: str, value: int, most: int) -> int:

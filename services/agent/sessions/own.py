@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from libs.core.errors import Reason, StorexError
 from services.agent.reach import Reach
-from services.agent.sessions.access import check_still_visible
+from services.agent.sessions.access import visible_records
 from services.agent.sessions.store import SessionHead, SessionStore
 from services.agent.timestamps import timestamp
 from storex.agent.v1 import agent_pb2
@@ -41,7 +41,7 @@ class OwnSessions:
 
     async def _visible(self, head: SessionHead, reach: Reach) -> agent_pb2.Session | None:
         try:
-            await check_still_visible(await self.store.records(head.session_id, self.owner), reach)
+            await visible_records(self.store, head.session_id, self.owner, reach)
         except StorexError as error:
             if error.reason is Reason.SESSION_NOT_FOUND:
                 return None

@@ -43,6 +43,11 @@ _MIGRATIONS = (
     ALTER TABLE records ADD COLUMN arguments TEXT NOT NULL DEFAULT '';
     ALTER TABLE records ADD COLUMN recorded_at REAL NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE snapshots (
+        session_id TEXT NOT NULL REFERENCES sessions ON DELETE CASCADE, name TEXT NOT NULL,
+        PRIMARY KEY (session_id, name));
+    """,
 )
 
 
@@ -98,7 +103,21 @@ class SqliteSessionStore:
         )
         return [SessionHead(*row) for row in await self._run(lambda db: db.execute(query, (owner,)).fetchall())]
 
-    async def begin_turn(self, session_id: str, request: agent_pb2.AskRequest, asked_at: float) -> int:
+    async def snapshots(self, session_id: str, owner: str) -> list[str]:
+        """Those that its questions asked in the place of live databases. Raises StorexError SESSION_NOT_FOUND."""
+        await self.head(session_id, owner)
+        query = "SELECT name FROM snapshots WHERE session_id = ? ORDER BY name"
+        return [name for (name,) in await self._run(lambda db: db.execute(query, (session_id,)).fetchall())]
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session with all that is in it, for good."""
+        await self._write("DELETE FROM sessions WHERE session_id = ?", [(session_id,)])
+        # What is deleted is overwritten in the file by `secure_delete`; it must not stay in the log before it either.
+        await self._run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+
+    async def begin_turn(
+        self, session_id: str, request: agent_pb2.AskRequest, asked_at: float, snapshots: Sequence[str] = ()
+    ) -> int:
         """Append a question without a report; returns its number, from 0. The request's question is scrubbed."""
         insert = "INSERT INTO turns (session_id, turn, question, asked_at, request) VALUES (?, ?, ?, ?, ?)"
 
@@ -106,6 +125,8 @@ class SqliteSessionStore:
             query = "SELECT COALESCE(MAX(turn) + 1, 0) FROM turns WHERE session_id = ?"
             turn = int(db.execute(query, (session_id,)).fetchone()[0])
             db.execute(insert, (session_id, turn, request.question, asked_at, request.SerializeToString()))
+            asked = [(session_id, name) for name in snapshots]
+            db.executemany("INSERT OR IGNORE INTO snapshots VALUES (?, ?)", asked)
             return turn
 
         return await self._run(work)
@@ -162,6 +183,7 @@ class SqliteSessionStore:
 
 def _open(path: Path, now: float) -> sqlite3.Connection:
     db = open_sqlite(path, _MIGRATIONS)
+    db.execute("PRAGMA secure_delete = ON")
     with db:
         db.execute("DELETE FROM sessions WHERE created_at < ?", (now - RETENTION_SECONDS,))
     return db

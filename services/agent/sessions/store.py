@@ -47,7 +47,15 @@ class SessionStore(Protocol):
     async def list_heads(self, owner: str) -> list[SessionHead]:
         """The owner's sessions, newest first."""
 
-    async def begin_turn(self, session_id: str, request: agent_pb2.AskRequest, asked_at: float) -> int:
+    async def snapshots(self, session_id: str, owner: str) -> list[str]:
+        """Those that its questions asked in the place of live databases. Raises StorexError SESSION_NOT_FOUND."""
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session with all that is in it, for good."""
+
+    async def begin_turn(
+        self, session_id: str, request: agent_pb2.AskRequest, asked_at: float, snapshots: Sequence[str] = ()
+    ) -> int:
         """Append a question without a report; returns its number, from 0. The request's question is scrubbed."""
 
     async def open_turn(self, session_id: str, owner: str) -> OpenTurn | None:

@@ -49,10 +49,10 @@ def detect(readings: Readings) -> Detection:
     findings = [found for place in counted if (found := _finding(locks, work, place, readings.now)) is not None]
     if findings:
         return Detection(tuple(findings))
-    # Between two transactions nobody waits; that sessions have waited all the time still shows.
-    between = not locks.waiters and locks.row_lock_load >= LOAD and readings.previous is None
-    again = BETWEEN_LOOKS if between else 0.0
-    return Detection(reason=_clear(locks, greedy), look_again=again)
+    if not counted and _may_be_between(locks, work):
+        reason = "Sessions wait for row locks, and a write reads far more rows than it changes, but is not seen at it."
+        return Detection(not_checked=True, reason=reason, look_again=BETWEEN_LOOKS)
+    return Detection(reason=_clear(locks, greedy))
 
 
 def _is_greedy(holder: diagnostics_pb2.LockHolder) -> bool:
@@ -64,6 +64,17 @@ def _is_greedy(holder: diagnostics_pb2.LockHolder) -> bool:
 
 def _matters(locks: diagnostics_pb2.GetLockWaitsResponse, holder: diagnostics_pb2.LockHolder) -> bool:
     return holder.longest_wait_seconds >= SHORTEST_WAIT or locks.row_lock_load >= LOAD
+
+
+def _may_be_between(locks: diagnostics_pb2.GetLockWaitsResponse, work: diagnostics_pb2.ListTopQueriesResponse) -> bool:
+    """Whether it is looked at between two transactions, or while one has just begun to read and to lock.
+
+    That sessions have waited all the time shows in the waits that ended.
+    """
+    tables = {waiter.table for waiter in locks.waiters if waiter.kind == diagnostics_pb2.LOCK_KIND_ROW}
+    return locks.row_lock_load >= LOAD and any(
+        _reads_too_much(query, tables or set(query.tables)) for query in work.queries
+    )
 
 
 def _clear(locks: diagnostics_pb2.GetLockWaitsResponse, greedy: list[int]) -> str:

@@ -1,7 +1,8 @@
 """The snapshots of a region as files: for each a sealed one, and its wrapped key in another.
 
 A snapshot exists once its sealed file stands under its final name, which is the last thing that happens when it is
-made; it is gone once its key file is. What a crash leaves in between is cleared away when the store is opened.
+made; it is gone once its key file is. What a crash leaves in between is cleared away when the store is opened. The
+names of destroyed ones are kept: a folder that is empty, or the wrong one, is no proof that anything was destroyed.
 Blocking: used in threads.
 """
 
@@ -24,6 +25,8 @@ from services.shard.worlds.keys import WrappedKey
 from services.shard.worlds.sealing import Header, Sealed, parts_of, read_header
 
 SEALED, KEY, PARTIAL = ".world", ".key", ".partial"
+DESTROYED = "destroyed"
+"""The file with the names of what was destroyed, a line each."""
 _FIRST_BYTES = 64 * 1024
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -53,6 +56,7 @@ class WorldStore:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name in ("exports", "imports"):
                 (folder / name).mkdir(exist_ok=True, mode=0o700)
+            self._destroyed = self._noted()
             self._kept = self._opened()
 
     @property
@@ -74,6 +78,10 @@ class WorldStore:
     def get(self, snapshot_id: str) -> Kept | None:
         """The snapshot of that id."""
         return self._kept.get(snapshot_id)
+
+    def was_destroyed(self, name: str) -> bool:
+        """Whether the snapshot of that full name was here, and its key was destroyed."""
+        return name in self._destroyed
 
     def add(self, header: Header, file: bytes, key: WrappedKey) -> Kept:
         """Keep a sealed file and its key for good: when this has returned, not even a power cut undoes it."""
@@ -119,14 +127,19 @@ class WorldStore:
         except OSError as error:
             raise StorexError(Reason.STORE_UNAVAILABLE, detail=type(error).__name__) from None
 
-    def destroy(self, snapshot_id: str) -> None:
-        """Destroy the key first, then remove the rest: however this ends, it cannot be read."""
+    def destroy(self, kept: Kept) -> None:
+        """Destroy the key first, note that, then remove the rest: however this ends, it cannot be read."""
+        name = kept.header.name
         with _translated():
-            self._shred(self._folder / f"{snapshot_id}{KEY}")
-            (self._folder / f"{snapshot_id}{SEALED}").unlink(missing_ok=True)
+            self._shred(self._folder / f"{kept.snapshot_id}{KEY}")
+            with contextlib.suppress(OSError):  # a full disk has room once the rest is removed
+                self._note(name)
+            (self._folder / f"{kept.snapshot_id}{SEALED}").unlink(missing_ok=True)
             _sync_folder(self._folder)
         with self._lock:
-            self._kept.pop(snapshot_id, None)
+            self._kept.pop(kept.snapshot_id, None)
+        with _translated():
+            self._note(name)
 
     def put_export(self, file_name: str, content: bytes) -> None:
         """Write a copy into the folder of exports."""
@@ -158,8 +171,27 @@ class WorldStore:
                 self._shred(path)  # a crash between the key and what it is for
         for path in self._folder.glob(f"*{SEALED}"):
             if not path.with_suffix(KEY).exists():
+                with contextlib.suppress(StorexError), path.open("rb") as file:
+                    self._note(read_header(file.read(_FIRST_BYTES))[0].name)
                 path.unlink()  # a crash while it was destroyed
         return kept
+
+    def _noted(self) -> set[str]:
+        try:
+            return set((self._folder / DESTROYED).read_text(encoding="utf-8").splitlines())
+        except FileNotFoundError:
+            return set()
+
+    def _note(self, name: str) -> None:
+        """Note a destroyed snapshot, for good; one that is noted already is not noted again."""
+        if name in self._destroyed:
+            return
+        descriptor = os.open(self._folder / DESTROYED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(f"\n{name}\n".encode())  # whatever a crash left of the line before ends here
+            file.flush()
+            os.fsync(file.fileno())
+        self._destroyed.add(name)
 
     def _put(self, path: Path, content: bytes) -> None:
         partial = path.with_name(path.name + PARTIAL)

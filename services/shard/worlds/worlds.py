@@ -95,14 +95,15 @@ class Worlds:
         return self._store.kept()
 
     def get(self, name: ResourceName) -> Kept:
-        """The snapshot of that name. Raises StorexError RESOURCE_NOT_FOUND."""
+        """The snapshot of that name. Raises StorexError RESOURCE_NOT_FOUND, SNAPSHOT_KEY_DESTROYED."""
         kept = self._store.get(name.snapshot or "")
         if kept is None or kept.header.name != str(name):
-            raise StorexError(Reason.RESOURCE_NOT_FOUND)
+            was_here = self._store.was_destroyed(str(name))
+            raise StorexError(Reason.SNAPSHOT_KEY_DESTROYED if was_here else Reason.RESOURCE_NOT_FOUND)
         return kept
 
     async def delete(self, name: ResourceName) -> None:
-        """Destroy a snapshot, and those that were taken in from its copies. Raises StorexError RESOURCE_NOT_FOUND."""
+        """Destroy a snapshot, and those that were taken in from its copies. Raises what `get` raises."""
         kept = self.get(name)
         await self._in_thread(lambda: self._destroy(kept))
 
@@ -173,7 +174,7 @@ class Worlds:
 
     def _destroy(self, kept: Kept) -> None:
         for one in (kept, *self._copies(kept)):
-            self._store.destroy(one.snapshot_id)
+            self._store.destroy(one)
             self._rooms.pop(one.snapshot_id, None)
 
     def _copies(self, kept: Kept) -> list[Kept]:

@@ -74,7 +74,7 @@ def test_a_world_that_was_shredded_is_gone_with_all_that_was_made_of_it(judged: 
             if message.run.done == 1 and not message.outcome.problem:
                 client.call(client.snapshots.DeleteSnapshot, DeleteSnapshotRequest(name=world))
     assert message.outcome.status == OUTCOME_STATUS_HARNESS_ERROR
-    assert "RESOURCE_NOT_FOUND" in message.outcome.problem
+    assert "SNAPSHOT_KEY_DESTROYED" in message.outcome.problem
     assert gone not in judged.seen("admin")
     left = judged.get(run.run_id)
     assert [outcome.scenario_id for outcome in left.outcomes] == stays

@@ -171,10 +171,7 @@ async def test_who_may_see_what_is_decided_again_before_a_model_sees_it(tmp_path
         known = await bench.run()
         looks = iter([GetSnapshotResponse()])
         taken_away = StorexError(Reason.RESOURCE_NOT_FOUND)
-        bench.coordinator.answers |= {
-            "GetSnapshot": lambda _: next(looks, taken_away),
-            "ListSnapshots": taken_away,
-        }
+        bench.coordinator.answers["GetSnapshot"] = lambda _: next(looks, taken_away)
         hidden = await bench.run(run_id=known.run_id, rubric="standard")
         assert not hidden.outcomes
         assert not bench.model.requests

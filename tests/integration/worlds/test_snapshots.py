@@ -170,10 +170,13 @@ async def test_a_destroyed_snapshot_is_gone_from_caches_and_from_its_exports(wor
     assert again.trigger == snapshot_pb2.SNAPSHOT_TRIGGER_IMPORT
     gone = snapshot_pb2.DeleteSnapshotRequest(name=world.name)
     await world.stub.DeleteSnapshot(gone, metadata=world.shard.as_user("dba"))
-    assert await reason_of(world.shard.diagnostics.GetOverview(overview, metadata=me)) is Reason.RESOURCE_NOT_FOUND
+    asked = world.shard.diagnostics.GetOverview(overview, metadata=me)
+    assert await reason_of(asked) is Reason.SNAPSHOT_KEY_DESTROYED
+    viewer = world.shard.diagnostics.GetOverview(overview, metadata=world.asked_by("viewer"))
+    assert await reason_of(viewer) is Reason.RESOURCE_NOT_FOUND, "who may not read snapshots learns nothing of it"
     of_copy = (*world.shard.as_user("dba"), (SNAPSHOT, again.name))
     taken_in = world.shard.diagnostics.GetOverview(overview, metadata=of_copy)
-    assert await reason_of(taken_in) is Reason.RESOURCE_NOT_FOUND, "what was taken in from its copy goes with it"
+    assert await reason_of(taken_in) is Reason.SNAPSHOT_KEY_DESTROYED, "what was taken in from its copy goes with it"
     assert not list(world.folder.glob("*.key"))
     with pytest.raises(Exception) as refused:  # noqa: PT011 - the reason is looked at
         await world.take_in(copy)

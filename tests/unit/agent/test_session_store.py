@@ -15,6 +15,7 @@ from storex.agent.v1 import agent_pb2, report_pb2
 from tests.unit.agent import answers
 from tests.unit.agent.answers import NAME
 from tests.unit.agent.recorded import record
+from tests.unit.judge.test_store import content_of
 
 _NOW = 1_900_000_000.0
 _HEAD = SessionHead("ses_1", "user:alice", NAME, _NOW)
@@ -61,10 +62,26 @@ async def test_sessions_are_their_owners(store: SqliteSessionStore) -> None:
     await store.create(_HEAD)
     await store.create(SessionHead("ses_2", "user:bob", NAME, _NOW))
     assert [head.session_id for head in await store.list_heads("user:alice")] == ["ses_1"]
-    for read in (store.head, store.turns, store.records):
+    for read in (store.head, store.turns, store.records, store.snapshots):
         with pytest.raises(StorexError) as failure:
             await read("ses_2", "user:alice")
         assert failure.value.reason is Reason.SESSION_NOT_FOUND
+
+
+async def test_a_deleted_session_leaves_nothing_in_the_file_and_the_others_stay(
+    tmp_path: Path, store: SqliteSessionStore
+) -> None:
+    for number, table in enumerate(("shop.of_the_first", "shop.of_the_second"), start=1):
+        session_id = f"ses_{number}"
+        await store.create(SessionHead(session_id, "user:alice", NAME, _NOW))
+        for name in ("b", "a", "b"):
+            await store.begin_turn(session_id, _asks("why?"), _NOW, [f"{NAME}/snapshots/{name}"])
+        await store.finish_turn(session_id, 0, report_pb2.Report(answer=table))
+    assert await store.snapshots("ses_1", "user:alice") == [f"{NAME}/snapshots/a", f"{NAME}/snapshots/b"]
+    await store.delete("ses_1")
+    left = content_of(tmp_path / "agent")
+    assert (b"of_the_first" in left, b"of_the_second" in left) == (False, True)
+    assert [head.session_id for head in await store.list_heads("user:alice")] == ["ses_2"]
 
 
 async def test_sessions_are_dropped_when_they_are_old(tmp_path: Path, store: SqliteSessionStore) -> None:

@@ -250,11 +250,37 @@ def test_holders_that_are_not_greedy(locks: d.GetLockWaitsResponse, work: d.List
     assert not lock_unindexed_write.detect(readings(get_lock_waits=locks, list_top_queries=work)).findings
 
 
-def test_between_two_transactions_it_is_looked_again() -> None:
-    quiet = d.GetLockWaitsResponse(window_seconds=5.0, row_lock_load=4.0)
-    first = readings(get_lock_waits=quiet, list_top_queries=writes())
-    assert lock_unindexed_write.detect(first).look_again > 0.0
-    assert lock_unindexed_write.detect(replace(first, previous=first)).look_again == 0.0
+def waited(load: float, *, table: str = "") -> d.GetLockWaitsResponse:
+    """Nobody waits now, or for a holder that has just begun; sessions have waited for row locks all the time."""
+    answer = d.GetLockWaitsResponse() if not table else greedy(locked=200, modified=0, waited=0.2)
+    for waiter in answer.waiters:
+        waiter.table = table
+    answer.window_seconds, answer.row_lock_load = 5.0, load
+    return answer
+
+
+@pytest.mark.parametrize("locks", [waited(4.0), waited(4.0, table="shop.stock")], ids=["between", "just begun"])
+def test_between_two_transactions_it_is_looked_again_and_called_clear_by_nobody(locks: d.GetLockWaitsResponse) -> None:
+    first = readings(get_lock_waits=locks, list_top_queries=writes())
+    for looked in (first, replace(first, previous=first)):
+        detection = lock_unindexed_write.detect(looked)
+        assert (detection.findings, detection.not_checked) == ((), True)
+        assert detection.look_again > 0.0
+
+
+@pytest.mark.parametrize(
+    ("locks", "work"),
+    [
+        (waited(0.4), writes()),  # hardly anybody waited
+        (waited(4.0), writes(rows_affected=240_000)),  # no write reads more than it changes
+        (waited(4.0, table="shop.other"), writes()),  # they wait for another table
+    ],
+)
+def test_waits_that_no_such_write_can_be_behind_are_clear(
+    locks: d.GetLockWaitsResponse, work: d.ListTopQueriesResponse
+) -> None:
+    detection = lock_unindexed_write.detect(readings(get_lock_waits=locks, list_top_queries=work))
+    assert detection == Detection(reason=detection.reason)
 
 
 def test_sampled_statements_are_not_judged() -> None:

@@ -22,6 +22,7 @@ from storex.snapshot.v1 import snapshot_pb2
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "regions/eu-west-1/instances/orders-1/snapshots/20261122-120000-0a0b0c0d"
+NAMES = (NAME, NAME.replace("orders-1", "orders-2")[:-1] + "e")
 CONTENT = b"what was seen" * 1000
 KEY = bytes(range(32))
 
@@ -117,7 +118,7 @@ def test_what_is_kept_is_found_again_and_what_is_destroyed_is_not(tmp_path: Path
     assert again.kept() == [kept]
     assert unseal(again.read(kept.snapshot_id), keys.unwrap(again.key(kept.snapshot_id), b"x")) == CONTENT
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "worlds").glob("*.*")} == {0o600}
-    again.destroy(kept.snapshot_id)
+    again.destroy(kept)
     assert again.kept() == [] == WorldStore(tmp_path / "worlds").kept()
     with pytest.raises(StorexError) as caught:
         again.key(kept.snapshot_id)
@@ -130,11 +131,52 @@ def test_a_destroyed_keys_blocks_are_overwritten_before_they_are_given_back(tmp_
     path = tmp_path / "worlds" / f"{kept.snapshot_id}.key"
     before = path.read_bytes()
     with path.open("rb") as held:  # what somebody who held the blocks would read
-        store.destroy(kept.snapshot_id)
+        store.destroy(kept)
         after = held.read()
     assert len(after) == len(before)
     assert after != before
     assert b"key_1" not in after
+
+
+def test_what_was_destroyed_is_known_for_good_and_another_folder_proves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "worlds"
+    store = WorldStore(folder)
+    one, other = (
+        store.add(header(name), seal(header(name), CONTENT, KEY), WrappedKey("key_1", b"w")) for name in NAMES
+    )
+    assert not store.was_destroyed(one.header.name)
+    store.destroy(one)
+    with (folder / "destroyed").open("a") as file:
+        file.write("regions/eu-west-1/inst")  # a crash while the next one was noted
+    WorldStore(folder).destroy(other)
+    assert [WorldStore(folder).was_destroyed(name) for name in NAMES] == [True, True]
+    assert not WorldStore(tmp_path / "empty").was_destroyed(one.header.name)
+
+
+def test_one_that_a_crash_left_without_its_key_was_destroyed(tmp_path: Path) -> None:
+    folder = tmp_path / "worlds"
+    kept = WorldStore(folder).add(header(), seal(header(), CONTENT, KEY), WrappedKey("key_1", b"w"))
+    (folder / f"{kept.snapshot_id}.key").unlink()
+    assert WorldStore(folder).was_destroyed(kept.header.name)
+    assert not (folder / f"{kept.snapshot_id}.world").exists()
+
+
+def test_a_full_disk_destroys_all_the_same_and_it_is_noted_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = WorldStore(tmp_path / "worlds")
+    kept = store.add(header(), seal(header(), CONTENT, KEY), WrappedKey("key_1", b"w"))
+    sealed, real = tmp_path / "worlds" / f"{kept.snapshot_id}.world", os.open
+
+    def full(path: str | Path, *arguments: int) -> int:
+        if Path(path).name == "destroyed" and sealed.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, *arguments)
+
+    monkeypatch.setattr(os, "open", full)
+    store.destroy(kept)
+    assert not sealed.exists()
+    assert WorldStore(tmp_path / "worlds").was_destroyed(kept.header.name)
 
 
 def test_another_wrapping_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
@@ -225,4 +267,4 @@ def test_what_a_crash_left_in_between_is_cleared_away(tmp_path: Path) -> None:
     (folder / "keyless.world").write_bytes(seal(header(NAME.rpartition("/")[0] + "/keyless"), CONTENT, KEY))
     assert WorldStore(folder).kept() == [kept]
     left = sorted(path.name for path in folder.iterdir() if path.is_file())
-    assert left == [f"{kept.snapshot_id}.key", f"{kept.snapshot_id}.world"]
+    assert left == [f"{kept.snapshot_id}.key", f"{kept.snapshot_id}.world", "destroyed"]

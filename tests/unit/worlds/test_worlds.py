@@ -149,8 +149,9 @@ async def test_what_is_too_old_is_destroyed_and_cannot_be_opened_again(region: R
     region.worlds.tidy()
     with pytest.raises(StorexError) as caught:
         await region.worlds.open(made.header.resource_name)
-    assert caught.value.reason is Reason.RESOURCE_NOT_FOUND
-    assert [path for path in (region.folder / "worlds").iterdir() if path.is_file()] == []
+    assert caught.value.reason is Reason.SNAPSHOT_KEY_DESTROYED
+    [left] = [path for path in (region.folder / "worlds").iterdir() if path.is_file()]
+    assert left.read_text().split() == [made.header.name]
 
 
 async def test_after_a_rotation_the_old_key_can_go(region: Region) -> None:
