@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from libs.core.catalogue import CATALOGUE
 from libs.core.names import WILDCARD
 from services.agent.records import DENIED, ERROR, Record, Records
 from services.agent.report.draft import DraftCause
+from services.agent.report.matching import cite
 from services.agent.target import Target, parse_target
 from storex.agent.v1 import agent_pb2, report_pb2
 from storex.common.v1 import entity_pb2
@@ -84,20 +85,19 @@ def _reaches(record: Record, target: Target) -> bool:
 
 def ruled_out(records: Records, causes: Sequence[DraftCause]) -> list[report_pb2.RuledOut]:
     """Kinds that every instance's checks found clear, with the figures; and kinds that are only a consequence."""
-    health = [record.health for record in records.health().values() if record.health is not None]
+    health = [record for record in records.health().values() if record.health is not None]
     named = {cause.kind for cause in causes}
-    by_kind: dict[str, list[finding_pb2.Check]] = {}
-    for checks in (entry.checks for entry in health):
-        for check in checks:
-            by_kind.setdefault(check.kind, []).append(check)
-    out = [
-        report_pb2.RuledOut(kind=kind, reason=_clear_reason(checks))
+    by_kind: dict[str, list[tuple[Record, int, finding_pb2.Check]]] = {}
+    for record in health:
+        for position, check in enumerate(_checks(record)):
+            by_kind.setdefault(check.kind, []).append((record, position, check))
+    return [
+        _clear(kind, checks)
         for kind, checks in by_kind.items()
         if kind not in named
         and len(checks) == len(health)
-        and all(check.result == finding_pb2.CHECK_RESULT_CLEAR for check in checks)
-    ]
-    return out + _consequences(health_findings=[list(entry.findings) for entry in health], named=named)
+        and all(check.result == finding_pb2.CHECK_RESULT_CLEAR for _, _, check in checks)
+    ] + _consequences(health, named)
 
 
 def is_blind(records: Records) -> bool:
@@ -117,23 +117,36 @@ def _checks(record: Record) -> Iterable[finding_pb2.Check]:
     return record.health.checks if record.health is not None else ()
 
 
-def _clear_reason(checks: Sequence[finding_pb2.Check]) -> str:
-    if len(checks) == 1:
-        return checks[0].reason
-    return f"Clear on all {len(checks)} instances; on one of them: {checks[0].reason}"
+def _clear(kind: str, checks: Sequence[tuple[Record, int, finding_pb2.Check]]) -> report_pb2.RuledOut:
+    record, position, check = checks[0]
+    reason = check.reason
+    if len(checks) > 1:
+        reason = f"Clear on all {len(checks)} instances; on one of them: {reason}"
+    path = f"health.checks[{position}].{'reason' if check.reason else 'result'}"
+    return _stands_on(record, path, report_pb2.RuledOut(kind=kind, reason=reason), "What the shard's check came to.")
 
 
-def _consequences(health_findings: list[list[finding_pb2.Finding]], named: set[str]) -> list[report_pb2.RuledOut]:
+def _consequences(health: Sequence[Record], named: Collection[str]) -> list[report_pb2.RuledOut]:
     consequences: dict[str, report_pb2.RuledOut] = {}
-    for findings in health_findings:
-        by_id = {finding.id: finding for finding in findings}
+    for record in health:
+        findings = record.health.findings if record.health is not None else ()
+        places = {finding.id: place for place, finding in enumerate(findings)}
         for finding in findings:
-            for explained in (by_id[identifier] for identifier in finding.explains if identifier in by_id):
-                if explained.kind not in named:
+            for place in (places[identifier] for identifier in finding.explains if identifier in places):
+                explained = findings[place]
+                if explained.kind not in named and explained.kind not in consequences:
                     reason = f"There, but a consequence of {finding.kind}: {explained.summary}"
                     out = report_pb2.RuledOut(kind=explained.kind, reason=reason, consequence_of=finding.kind)
-                    consequences.setdefault(explained.kind, out)
+                    path = f"health.findings[{place}].summary"
+                    consequences[explained.kind] = _stands_on(record, path, out, "What the shard's detectors found.")
     return list(consequences.values())
+
+
+def _stands_on(record: Record, path: str, out: report_pb2.RuledOut, statement: str) -> report_pb2.RuledOut:
+    citation = cite(record, path, path)
+    if citation is not None:
+        out.evidence.CopyFrom(citation.evidence(statement))
+    return out
 
 
 def _of_answer(record: Record) -> list[entity_pb2.Limit]:

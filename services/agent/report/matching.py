@@ -16,7 +16,7 @@ from libs.core.catalogue import CATALOGUE, RequiredEvidence
 from libs.sensitivity.paths import PathError, resolve_path
 from services.agent.records import Record, Records
 from services.agent.report.draft import DraftCause, EntityClaim
-from storex.common.v1 import options_pb2
+from storex.common.v1 import entity_pb2, options_pb2
 
 ANY_POSITION = "[*]"
 BESIDE = ("user", "host", "program")
@@ -32,6 +32,19 @@ class Citation:
     pattern: str
     value: str
     value_class: options_pb2.Sensitivity.ValueType
+
+    def evidence(self, statement: str) -> entity_pb2.Evidence:
+        """It as a report shows it, with what it shows in a sentence."""
+        return entity_pb2.Evidence(
+            tool=self.record.tool,
+            path=self.path,
+            value=self.value,
+            value_class=self.value_class,
+            statement=statement,
+            observed_at=self.record.observed_at,
+            name=self.record.name,
+            call_id=self.record.call_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)

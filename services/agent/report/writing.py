@@ -193,18 +193,7 @@ class _EvidenceList:
         key = (record.call_id, record.name, citation.path)
         if key not in self._positions:
             self._positions[key] = len(self._report.evidence)
-            self._report.evidence.append(
-                entity_pb2.Evidence(
-                    tool=record.tool,
-                    path=citation.path,
-                    value=citation.value,
-                    value_class=citation.value_class,
-                    statement=statement,
-                    observed_at=record.observed_at,
-                    name=record.name,
-                    call_id=record.call_id,
-                )
-            )
+            self._report.evidence.append(citation.evidence(statement))
         return self._positions[key]
 
 

@@ -80,7 +80,7 @@ def unsupported(report: report_pb2.Report, answers: Sequence[Answer]) -> tuple[i
 
 
 def _evidence(report: report_pb2.Report, answers: Sequence[Answer]) -> Iterator[str]:
-    for item in report.evidence:
+    for item in (*report.evidence, *(out.evidence for out in report.ruled_out)):
         found = [
             _at(answer.values, item.path)
             for answer in answers

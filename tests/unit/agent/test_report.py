@@ -56,8 +56,9 @@ def test_every_cited_value_stands_where_the_report_says() -> None:
     records = _blocked_records()
     report = report_on(records, claimed(answers.blocker_finding()))
     assert report.evidence
+    assert report.ruled_out
     by_call = {entry.call_id: entry for entry in records}
-    for evidence in report.evidence:
+    for evidence in (*report.evidence, *(out.evidence for out in report.ruled_out)):
         entry = by_call[evidence.call_id]
         assert entry.message is not None
         assert resolve_path(entry.message, evidence.path) == (evidence.value, evidence.value_class)
@@ -222,7 +223,8 @@ def test_what_the_cause_explains_goes_to_the_chain_and_is_put_aside() -> None:
     records = [*_blocked_records()[:1], health_record(answers.health(finding, consequence)), _blocked_records()[2]]
     report = report_on(records, claimed(finding))
     assert report.causal_chain[-1].text.startswith("This explains: A statement on shop.orders")
-    assert "query.missing_index" in {out.kind for out in report.ruled_out}
+    [out] = [out for out in report.ruled_out if out.kind == "query.missing_index"]
+    assert out.evidence.value == consequence.summary
 
 
 def test_a_report_rests_on_its_own_questions_records_only() -> None:

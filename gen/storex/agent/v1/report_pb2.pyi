@@ -188,22 +188,28 @@ class RuledOut(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     CONSEQUENCE_OF_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """The root-cause catalogue's id."""
     reason: _builtins.str
     """Why, with the figures."""
     consequence_of: _builtins.str
     """The id that brings it about, where it is there but no root cause; empty where it is not there."""
+    @_builtins.property
+    def evidence(self) -> _entity_pb2.Evidence:
+        """What the reason stands on; of many instances, on the one that it tells of."""
+
     def __init__(
         self,
         *,
         kind: _builtins.str = ...,
         reason: _builtins.str = ...,
         consequence_of: _builtins.str = ...,
+        evidence: _entity_pb2.Evidence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consequence_of", b"consequence_of", "kind", b"kind", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consequence_of", b"consequence_of", "evidence", b"evidence", "kind", b"kind", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
