@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from libs.core.catalogue import CATALOGUE
 from libs.lab.incidents import INCIDENTS, Incident
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "incidents.md"
@@ -34,7 +35,7 @@ All of them can be made on MariaDB 10.6+ and on MySQL 8.4+. What differs:
 - `innodb.flush_per_commit`: MariaDB counts `Innodb_data_fsyncs`, MySQL `Innodb_os_log_fsyncs` as well.
 - `innodb.buffer_pool`: on a MySQL of your own the pool shrinks only to a multiple of `innodb_buffer_pool_chunk_size`.
 
-Not made: `traffic.retry_storm`, `innodb.redo_stall`, `capacity.disk_full`, `maintenance.backup` and `maintenance.ddl`.
+Not made: {missing}; [detection.md](detection.md#not-made-here) says why.
 """
 
 
@@ -46,7 +47,8 @@ def row(entry: Incident) -> str:
 
 def page() -> str:
     """The whole page."""
-    return HEAD + "".join(row(entry) for entry in INCIDENTS.values()) + TAIL
+    missing = " and ".join(f"`{kind}`" for kind in CATALOGUE if kind not in INCIDENTS)
+    return HEAD + "".join(row(entry) for entry in INCIDENTS.values()) + TAIL.replace("{missing}", missing)
 
 
 def main() -> int:
