@@ -75,7 +75,8 @@ def check_classes(cell: str, values: dict[int, set[str]], where: str) -> None:
 
 def check_something_was_seen(cell: str, seen: dict[int, set[str]], where: str) -> None:
     """A matrix over empty answers would agree with everything."""
-    assert bool(seen[PRINCIPAL]) == (cell not in ("fleet", "drop")), where
+    if cell != "fleet":  # there only an instance's host is PRINCIPAL, and its domain says what becomes of it
+        assert bool(seen[PRINCIPAL]) == (cell != "drop"), where
     assert bool(seen[SCHEMA]) == (cell not in ("fleet", "public")), where
 
 
