@@ -6,10 +6,12 @@ shard leaves the detector out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
+from libs.core.catalogue import CATALOGUE
 from libs.core.errors import Reason, StorexError
 from libs.llm.ledger import Who
 from services.agent.asking import Asking, ReasonerFactory
@@ -39,6 +41,7 @@ class Candidates:
     def apply(self, candidate: Candidate, asking: Asking) -> Asking:
         """The service's `asking` as the candidate does it. Raises StorexError REQUEST_INVALID."""
         tools = _remaining(asking.tools, candidate)
+        _check_known("without_rules", "detector", candidate.without_rules, CATALOGUE)
         specialists = {
             name: replace(
                 specialist,
@@ -72,10 +75,15 @@ def _alone(reasoner: Fallback) -> tuple[Reasoner, Fallback]:
 
 
 def _remaining(tools: Mapping[str, Tool], candidate: Candidate) -> dict[str, Tool]:
-    unknown = sorted(set(candidate.without_tools) - set(tools))
-    if unknown:
-        raise _invalid("without_tools", f"there is no tool {unknown[0]!r}")
+    _check_known("without_tools", "tool", candidate.without_tools, tools)
     return {name: tool for name, tool in tools.items() if name not in candidate.without_tools}
+
+
+def _check_known(field: str, what: str, names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise _invalid(field, f"there is no {what} of that name{f'; did you mean {near[0]}?' if near else ''}")
 
 
 def _with_prompt(

@@ -116,14 +116,23 @@ def run(
     user: UserOption = "admin",
     as_json: JsonOption = False,
 ) -> None:
-    """Replay scenarios through a candidate. What is done is kept: an interrupted run goes on by its id."""
+    """Replay scenarios through a candidate; fails where a replay has no score.
+
+    What is done is kept: an interrupted run goes on by its id.
+    """
     output = Output(as_json=as_json)
     request = _request(candidate, only, repeats, parallel, rubric)
+    if request.run_id and (only or repeats > 1):
+        remedy = "Leave --scenario and --repeats out, or name a candidate's file to begin another run."
+        raise CommandError("A run goes on with what it began with.", remedy, ExitStatus.USAGE)
     done = run_to_the_end(lambda: connect(file, state_dir, user), request, output)
     if as_json:
         output.json(proto_json(done))
     else:
         output.show(*run_view(done))
+    if done.done < done.planned:
+        output.note(f"{done.planned - done.done} replays have no score. Go on with: storex judge run {done.run_id}")
+        raise typer.Exit(ExitStatus.FAILED)
 
 
 @app.command("runs")

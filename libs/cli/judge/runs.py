@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from libs.cli.failures import CommandError
+from libs.cli.failures import CommandError, ExitStatus
 from libs.cli.output import Output
 from libs.client import CallError, StorexClient
 from storex.judge.v1.grading_pb2 import GRADING_STATUS_GRADED
@@ -23,8 +23,23 @@ def run_to_the_end(connect: Callable[[], StorexClient], request: RunCandidateReq
                 _follow(client, request, output)
                 return client.call(client.judge.GetRun, GetRunRequest(run_id=request.run_id)).run
             except CallError as error:
+                if error.reason == "SCENARIO_NOT_FOUND" and not (request.run_id or request.scenario_ids):
+                    remedy = "Add some: storex judge add FILE, or storex judge record INCIDENT --to FOLDER first."
+                    raise CommandError(
+                        "There are no scenarios that you may see.", remedy, ExitStatus.NOT_FOUND
+                    ) from None
                 if error.reason != _EXPIRED or not request.run_id:
+                    _say_how_to_go_on(request, output)
                     raise
+            except KeyboardInterrupt:
+                _say_how_to_go_on(request, output)
+                raise
+
+
+def _say_how_to_go_on(request: RunCandidateRequest, output: Output) -> None:
+    if request.run_id:
+        rubric = f" --rubric {request.rubric}" if request.rubric else ""
+        output.note(f"What was done is kept. Go on with: storex judge run {request.run_id}{rubric}")
 
 
 def _follow(client: StorexClient, request: RunCandidateRequest, output: Output) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from services.judge.comparison.agreement import NO_GRADINGS, Trust
 from services.judge.comparison.noise import Pair, difference
 from services.judge.comparison.soundness import LEAST_REPEATS, Sides, one_sided, unsound
 from services.judge.grading.measures import judged_scores
+from services.judge.scorers.cause_set import CAUSE_SET
 from services.judge.scorers.registry import SCORERS
 from services.judge.scorers.score import Better, Measure
 from storex.judge.v1.comparison_pb2 import Comparison, Difference, WorseScenario
@@ -47,8 +48,17 @@ def compare(baseline: Run, candidate: Run, trust: Trust = NO_GRADINGS) -> Compar
         candidate_name=candidate.candidate.name,
         kappa=trust.kappa,
         agreements=trust.agreements,
-        notes=trust.notes,
+        notes=[*_that_cannot_fall(differences), *trust.notes],
     )
+
+
+def _that_cannot_fall(differences: Iterable[Difference]) -> Iterator[str]:
+    for found in differences:
+        if found.scorer == CAUSE_SET.name and found.family != ALL and found.baseline == 0.0:
+            yield (
+                f"{found.family}: the baseline is right in none of {_counted(found.scenarios)}, so that nothing can "
+                f"fall there. Look at what it says with `storex judge show`, or record them anew."
+            )
 
 
 def _values(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], tuple[float, ...]]:
@@ -96,10 +106,15 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _told(found: Difference) -> str:
-    return (
-        f"{found.family}: {found.scorer} fell from {found.baseline:.2f} to {found.candidate:.2f} over "
-        f"{found.scenarios} scenarios, beyond noise (the difference is {found.low:+.2f} to {found.high:+.2f})."
-    )
+    fell = f"{found.family}: {found.scorer} fell from {found.baseline:.2f} to {found.candidate:.2f}"
+    over = f"over {_counted(found.scenarios)}"
+    if found.low == found.high:
+        return f"{fell} {over}."
+    return f"{fell} {over}, beyond noise (the difference is {found.low:+.2f} to {found.high:+.2f})."
+
+
+def _counted(scenarios: int) -> str:
+    return "1 scenario" if scenarios == 1 else f"{scenarios} scenarios"
 
 
 def _varies(measures: Sequence[Measure], before: Values, after: Values) -> bool:

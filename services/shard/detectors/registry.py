@@ -83,8 +83,8 @@ def detectors_without(kinds: Collection[str]) -> tuple[Detector, ...]:
 
     Raises StorexError REQUEST_INVALID for a kind that has no detector.
     """
-    if unknown := sorted(set(kinds) - {detector.kind for detector in DETECTORS}):
-        raise StorexError(Reason.REQUEST_INVALID, field="without", problem=f"there is no detector of {unknown[0]!r}")
+    if set(kinds) - {detector.kind for detector in DETECTORS}:
+        raise StorexError(Reason.REQUEST_INVALID, field="without", problem="there is no detector of that id")
     return tuple(Detector(one.kind, (), _left_out) if one.kind in kinds else one for one in DETECTORS)
 
 

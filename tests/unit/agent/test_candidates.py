@@ -62,6 +62,7 @@ def test_limits_can_only_be_narrowed() -> None:
     ("fields", "field"),
     [
         ({"without_tools": ["get_nothing"]}, "candidate.without_tools"),
+        ({"without_rules": ["lock.row_blokker"]}, "candidate.without_rules"),
         ({"prompts": {"nobody": "lead@1"}}, "candidate.prompts"),
         ({"prompts": {LEAD: "lead@99"}}, "candidate.prompts"),
         ({"prompts": {LEAD: "database@1"}}, "candidate.prompts"),

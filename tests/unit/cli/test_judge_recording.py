@@ -17,6 +17,7 @@ from libs.client import CallError
 from libs.lab import engines
 from libs.lab.errors import IncidentError
 from storex.judge.v1.scenario_pb2 import Scenario
+from storex.snapshot.v1.snapshot_pb2 import Snapshot
 
 FAILURES = {
     "lock.row_blocker": IncidentError("did not come about"),
@@ -85,6 +86,38 @@ def test_a_scenarios_server_is_let_go_of_as_soon_as_it_is_written(
     recording.record_into(tmp_path, ["healthy", "query.missing_index"], "", 1, lambda _: None)
     assert left == [["db-0"], ["db-1"]], "it is there while its world is copied, and no longer"
     assert not mesh._instances
+
+
+class Shard:
+    """A client of a region that has this much time to read for each snapshot that is asked of it."""
+
+    snapshots = SimpleNamespace(CreateSnapshot="create", DeleteSnapshot="delete")
+
+    def __init__(self, *missing: str) -> None:
+        self.missing, self.deleted = list(missing), list[str]()
+
+    def call(self, method: str, request: Any) -> Any:
+        if method == "delete":
+            self.deleted.append(request.name)
+            return None
+        source = self.missing.pop(0)
+        made = Snapshot(name=f"without {source}")
+        if source:
+            made.limits.add(source=source, code="NOT_CAPTURED")
+        return SimpleNamespace(snapshot=made)
+
+
+def test_a_world_that_lacks_something_is_recorded_anew_and_left_nowhere() -> None:
+    shard = Shard("digests", "")
+    assert recording._whole_world(cast(Any, shard), "db-1").name == "without "
+    assert shard.deleted == ["without digests"]
+
+
+def test_a_machine_that_is_too_busy_for_a_whole_world_is_told_what_is_missing() -> None:
+    shard = Shard("digests", "locks", "digests")
+    with pytest.raises(CommandError, match="missing: digests"):
+        recording._whole_world(cast(Any, shard), "db-1")
+    assert len(shard.deleted) == 3
 
 
 def test_one_that_cannot_be_written_is_told_and_costs_the_others_nothing(

@@ -34,6 +34,21 @@ def test_a_fall_of_one_family_is_told_by_its_name_though_another_rises() -> None
     assert list(found.worse[0].candidate_transcript) == ["two looked"]
 
 
+def test_a_family_that_cannot_fall_is_told_and_passes() -> None:
+    blind = {("a", "locks"): [1.0], ("c", "queries"): [0.0]}
+    found = compare(run("one", blind), run("two", blind))
+    assert found.passed
+    [note] = found.notes
+    assert note.startswith("queries: the baseline is right in none of 1 scenario")
+
+
+def test_noise_is_spoken_of_only_where_it_was_measured() -> None:
+    alone = compare(run("one", {("a", "locks"): [1.0]}), run("two", {("a", "locks"): [0.0]}))
+    assert alone.problems[0] == "locks: cause_set fell from 1.00 to 0.00 over 1 scenario."
+    several = compare(run("one", {("a", "locks"): [1, 1, 1, 1]}), run("two", {("a", "locks"): [0, 1, 0, 0]}))
+    assert "beyond noise" in several.problems[0]
+
+
 def test_a_fall_within_the_noise_of_repeats_does_not_keep_a_candidate_out() -> None:
     before = run("one", {("a", "locks"): [1, 0, 1, 0, 1, 1], ("b", "locks"): [1, 1, 0, 1, 1, 0]})
     after = run("two", {("a", "locks"): [1, 0, 0, 1, 1, 0], ("b", "locks"): [1, 1, 0, 1, 0, 1]})

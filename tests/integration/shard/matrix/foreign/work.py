@@ -110,7 +110,7 @@ def union_to_disk(clinic: Clinic) -> Truth:
     """UNION keeps too much."""
     return _spills(
         clinic,
-        "SELECT COUNT(*) FROM (SELECT reason FROM visits WHERE visit_no > %s UNION SELECT phone FROM visits) AS both",
+        "SELECT COUNT(*) FROM (SELECT reason FROM visits WHERE visit_no > %s UNION SELECT phone FROM visits) AS all_",
     )
 
 
