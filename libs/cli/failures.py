@@ -26,7 +26,7 @@ class ExitStatus(IntEnum):
 
 EXIT_STATUS_HELP = (
     "Exit status: 0 success · 1 failed · 2 wrong usage · 3 configuration · 4 not running or not reachable, try again · "
-    "5 not allowed · 6 not found · 7 not everything is seen (doctor) · 130 interrupted"
+    "5 not allowed · 6 not found · 7 not everything is seen (doctor, health --check) · 130 interrupted"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,18 +10,21 @@ from typing import Any
 from storex.agent.v1.report_pb2 import Report, RootCause
 
 _Key = Callable[[Any], Hashable]
+_FIGURE = re.compile(r"\d[\d,.]*")
+_TIMER = re.compile(r"\b\d[\d,.]*(?= (?:ms|s|min|h)\b)")
+"""What has grown by the time that has passed between two questions: that is nothing new."""
 
 
 def _cause(cause: RootCause) -> Hashable:
     parts = tuple(sorted((one.role, one.type, one.value) for one in cause.entities))
-    return (cause.kind, cause.name, cause.summary, f"{cause.confidence:.0%}", parts)
+    return (cause.kind, cause.name, _TIMER.sub("", cause.summary), f"{cause.confidence:.0%}", parts)
 
 
 _PARTS: dict[str, tuple[str, _Key]] = {
     "root_causes": ("root cause", _cause),
-    "causal_chain": ("how it unfolds", lambda link: link.text),
+    "causal_chain": ("how it unfolds", lambda link: _TIMER.sub("", link.text)),
     "facts": ("seen", lambda fact: fact.text),
-    "ruled_out": ("ruled out", lambda item: (item.kind, item.reason)),
+    "ruled_out": ("ruled out", lambda item: (item.kind, _FIGURE.sub("", item.reason))),
     "next_steps": ("next steps", lambda step: (step.text, step.command, step.risk)),
     "limits": ("could not be read", lambda limit: (limit.name, limit.code, limit.message)),
 }

@@ -45,7 +45,8 @@ def test_an_incident_that_is_over_is_asked_for_in_its_snapshot(storex: Storex, f
     copy = tmp_path / "incident.world"
     assert storex.run("snapshot", "export", made["name"], "--plain", "-o", str(copy)).status == 0
     assert storex.run("snapshot", "delete", made["name"]).status == 0
-    assert storex.run("diag", "health", NAME, *asked).status == ExitStatus.NOT_FOUND
+    gone = storex.run("diag", "health", NAME, *asked)
+    assert (gone.status, "has been destroyed" in gone.stderr) == (ExitStatus.FAILED, True)
     again = storex.json("snapshot", "import", NAME, str(copy))
     assert causes(storex, "--snapshot", again["name"]) == {"lock.row_blocker"}
     assert again["captured_at"] == made["captured_at"]

@@ -42,6 +42,18 @@ def test_what_is_new_is_shown_with_its_evidence_by_the_numbers_that_it_has() -> 
     assert not any("KILL 812" in line for line in lines)
 
 
+def test_timers_that_moved_are_nothing_new_and_other_figures_are() -> None:
+    before, report = full_report(), full_report()
+    for one, seconds in ((before, 38), (report, 44)):
+        one.root_causes[0].summary = f"It holds rows that 3 sessions wait for, the longest for {seconds} s."
+        one.causal_chain.add(text=f"Connection 812 has been idle for {seconds:.1f} s.")
+        one.ruled_out.add(kind="lock.deadlock", reason=f"0 deadlocks in {seconds + 20} s.")
+    lines = shown(report, before)
+    assert not any("longest for" in line or "idle for" in line or "0 deadlocks" in line for line in lines)
+    report.root_causes[0].summary = "It holds rows that 9 sessions wait for, the longest for 44 s."
+    assert any("9 sessions" in line for line in shown(report, before))
+
+
 def test_a_cause_that_is_named_no_longer_is_told() -> None:
     before, report = full_report(), full_report()
     del report.root_causes[:]
