@@ -30,6 +30,8 @@ class Clients:
     def __init__(self, engine: RunningEngine, undo: ExitStack) -> None:
         self._engine = engine
         self._undo = undo
+        self.ended: list[str] = []
+        """How statements that were to wait have ended, for whoever misses them."""
 
     def open(self, program: str = "shop-web") -> pymysql.Connection[pymysql.cursors.Cursor]:
         connection = self._engine.connect(database="shop", autocommit=False, program_name=program)
@@ -47,8 +49,12 @@ class Clients:
         number = int(connection.thread_id())  # type: ignore[no-untyped-call]
 
         def run() -> None:
-            with contextlib.suppress(pymysql.Error):
+            try:
                 connection.cursor().execute(statement)
+            except pymysql.Error as error:
+                self.ended.append(f"{statement}: {error}")
+            else:
+                self.ended.append(f"{statement}: done")
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
@@ -69,7 +75,7 @@ def clients(engine: RunningEngine) -> Iterator[Clients]:
 
 async def settled(view: InstanceView, waiters: int) -> diagnostics_pb2.GetLockWaitsResponse:
     """The answer once so many sessions wait. InnoDB refreshes its tables only when nobody has read them for 0.1 s."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 15
     while True:
         answer = await get_lock_waits(view, diagnostics_pb2.GetLockWaitsRequest())
         if len(answer.waiters) == waiters or time.monotonic() > until:
@@ -121,7 +127,7 @@ async def test_a_select_behind_an_alter_behind_an_open_transaction(view: Instanc
     answer = await settled(view, 2)
     root_id = int(reader.thread_id())  # type: ignore[no-untyped-call]
     chains = {waiter.session.connection_id: (waiter.blocking_connection_id, waiter.depth) for waiter in answer.waiters}
-    assert chains == {alter_id: (root_id, 1), select_id: (alter_id, 2)}
+    assert chains == {alter_id: (root_id, 1), select_id: (alter_id, 2)}, clients.ended
     assert [(holder.session.connection_id, holder.kind) for holder in answer.holders] == [
         (root_id, diagnostics_pb2.LOCK_KIND_METADATA)
     ]
