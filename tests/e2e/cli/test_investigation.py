@@ -44,7 +44,10 @@ def test_an_on_call_engineer_asks_and_asks_again(storex: Storex, fleet: LabFleet
 def test_the_cause_is_found(storex: Storex, fleet: LabFleet, incident_id: str, instance: str) -> None:
     with fleet.inject(incident_id, instance) as incident:
         time.sleep(SETTLE_SECONDS)
+        until = time.monotonic() + 30  # a leak grows as fast as the machine lets it; how soon it is found is measured
         report = storex.json("ask", instance, "why is it slow?")
+        while incident.truth.unmet(causes_of(report)) and time.monotonic() < until:
+            report = storex.json("ask", instance, "why is it slow?")
     assert incident.truth.unmet(causes_of(report)) == []
     # A mesh that has just come up cannot tell yet who sends more than before.
     assert {limit["code"] for limit in report["limits"]} <= {"TRAFFIC_NOT_SAMPLED"}
