@@ -131,7 +131,8 @@ def run(
     else:
         output.show(*run_view(done))
     if done.done < done.planned:
-        output.note(f"{done.planned - done.done} replays have no score. Go on with: storex judge run {done.run_id}")
+        left = done.planned - done.done
+        output.note(f"{left} without a score. Mend what is told of them, then go on: storex judge run {done.run_id}")
         raise typer.Exit(ExitStatus.FAILED)
 
 

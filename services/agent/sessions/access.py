@@ -27,14 +27,20 @@ async def visible_records(store: SessionStore, session_id: str, owner: str, reac
     records = await store.records(session_id, owner)
     try:
         await _ask_all(_read_snapshot, await store.snapshots(session_id, owner), reach)
-        await _ask_all(_read_instance, _instances(records), reach)
     except StorexError as error:
         if error.reason is Reason.SNAPSHOT_KEY_DESTROYED:
             await store.delete(session_id)
-        if error.reason in (*_GONE, Reason.SNAPSHOT_KEY_DESTROYED):
             raise StorexError(Reason.SESSION_NOT_FOUND) from None
-        raise
+        raise _hidden(error) from None
+    try:
+        await _ask_all(_read_instance, _instances(records), reach)
+    except StorexError as error:
+        raise _hidden(error) from None
     return records
+
+
+def _hidden(error: StorexError) -> StorexError:
+    return StorexError(Reason.SESSION_NOT_FOUND) if error.reason in _GONE else error
 
 
 def _instances(records: Iterable[Record]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from libs.core.catalogue import CATALOGUE
 from libs.core.errors import Reason, StorexError
 from services.shard.detectors import (
     access_auth_failed,
@@ -81,10 +82,13 @@ DETECTORS: tuple[Detector, ...] = (
 def detectors_without(kinds: Collection[str]) -> tuple[Detector, ...]:
     """All of them, those of `kinds` blind: their checks say that they did not look.
 
-    Raises StorexError REQUEST_INVALID for a kind that has no detector.
+    An id of the catalogue that has no detector leaves nothing out. Raises StorexError REQUEST_INVALID for other words.
     """
-    if set(kinds) - {detector.kind for detector in DETECTORS}:
-        raise StorexError(Reason.REQUEST_INVALID, field="without", problem="there is no detector of that id")
+    if not CATALOGUE.keys() >= set(kinds):
+        problem = (
+            "it holds an id that is not in the catalogue of root causes; GetHealth lists the checks that there are"
+        )
+        raise StorexError(Reason.REQUEST_INVALID, field="without", problem=problem)
     return tuple(Detector(one.kind, (), _left_out) if one.kind in kinds else one for one in DETECTORS)
 
 

@@ -65,5 +65,15 @@ async def test_a_session_goes_with_the_snapshot_that_it_asked(tmp_path: Path) ->
     assert b"lock.row_blocker" not in content_of(tmp_path / "agent")
 
 
+async def test_a_session_stays_when_a_destroyed_snapshot_is_named_that_it_never_asked(tmp_path: Path) -> None:
+    async with test_recording.mesh(tmp_path, None, wanted=False) as mesh:
+        session_id = (await mesh.ask(NAME))[-1].report.session_id
+        before = mesh.coordinator.answers["GetInstance"]
+        mesh.coordinator.answers["GetInstance"] = StorexError(Reason.SNAPSHOT_KEY_DESTROYED)
+        assert await reason_of(_follow_up(mesh, session_id)) is Reason.SNAPSHOT_KEY_DESTROYED
+        mesh.coordinator.answers["GetInstance"] = before
+        assert (await got(mesh, session_id)).session.turns[0].report.root_causes
+
+
 async def _follow_up(mesh: Mesh, session_id: str) -> None:
     await mesh.ask("", "which client?", session_id=session_id)

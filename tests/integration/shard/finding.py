@@ -32,12 +32,13 @@ async def found(view: InstanceView, kind: str, seconds: float = 15.0) -> finding
 
 async def stays_clear(view: InstanceView, kind: str, seconds: int = 8) -> None:
     """Look until the check can be made, and each second from then on: it is clear, and never found."""
-    health = await health_when(view, lambda seen: kind in kinds(seen) or not not_clear(seen, {kind}))
+    looks = [await health_when(view, lambda seen: kind in kinds(seen) or not not_clear(seen, {kind}))]
     for _ in range(seconds):
+        await asyncio.sleep(1)
+        looks.append(await assess(view, {}))
+    for health in looks:
         assert kind not in kinds(health), [finding.summary for finding in health.findings]
         assert not_clear(health, {kind}) == {}
-        await asyncio.sleep(1)
-        health = await assess(view, {})
 
 
 def not_clear(health: diagnostics_pb2.InstanceHealth, wanted: Collection[str] = ()) -> dict[str, str]:
