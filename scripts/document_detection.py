@@ -49,6 +49,11 @@ GROUPS = {
         "As MariaDB starts unless told otherwise. What cannot be seen then must be reported as not checked, with what"
         " mends it, and never as clear.",
     ),
+    "aftermath": (
+        "After the end of a fault",
+        "Seconds from the end of each of the lab's incidents, which the shard had found before, to the first of three"
+        " answers in a row that say nothing is wrong. What is measured over a window has to leave it first.",
+    ),
     "control": (
         "Servers on which nothing is wrong",
         "Asked every two seconds for a minute, from the first second on. Any finding at all counts.",
@@ -121,7 +126,9 @@ def _words(cell: Cell | None) -> str:
     if cell["group"] == "control":
         return "silent" if not strays else f"**reported {', '.join(strays)}**"
     told = ", ".join(_outcome(sighting) for sighting in sightings)
-    if all(sighting["outcome"] == "exact" for sighting in sightings):
+    if cell["group"] == "aftermath" and sightings[0]["outcome"] == "exact":
+        told = f"silent after {sightings[0]['seconds']:.1f} s"
+    elif all(sighting["outcome"] == "exact" for sighting in sightings):
         told = "exact, " + " / ".join(f"{sighting['seconds']:.1f} s" for sighting in sightings)
     return told + (f" (at first also {', '.join(strays)})" if strays else "")
 

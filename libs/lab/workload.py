@@ -29,9 +29,11 @@ class Workload:
             for program in programs
             for number in range(program.connections)
         ]
+        self._began = 0.0
 
     def start(self) -> None:
         """Start every client; they connect by themselves and again after a failure."""
+        self._began = time.monotonic()
         for client in self._clients:
             client.start()
 
@@ -44,6 +46,11 @@ class Workload:
         """Go on after `pause`."""
         for client in self._clients:
             client.paused.clear()
+
+    @property
+    def seconds_at_work(self) -> float:
+        """How long ago it was started; 0 before."""
+        return time.monotonic() - self._began if self._began else 0.0
 
     @property
     def operations(self) -> int:

@@ -58,7 +58,10 @@ def detect(readings: Readings) -> Detection:
         return Detection(reason="A row has a queue; how waits end has not been counted yet.", look_again=1.0)
     if answer.row_lock_load < LOAD:
         return Detection(
-            reason=f"A row has a queue that does not move: {answer.row_lock_load:.1f} sessions' waits end."
+            reason=(
+                "A row has a queue that does not move: the row-lock waits that have ended make up"
+                f" {answer.row_lock_load:.1f} sessions on average."
+            )
         )
     hot = [queue for queue in queues if _has_moved_on(queue, readings)][:MOST_FINDINGS]
     if not hot:

@@ -3,6 +3,8 @@
 Judged by program of an account over all its hosts: a rolling deployment changes hosts, a rotated password changes
 accounts, and neither sends more to the server as a whole. Who has just come is told from more of the same work by what
 he sends. Statements that mostly fail are somebody trying again; many connections that each rest are too many clients.
+Where the engine counts nothing by client, that an account sends more may as well be a new program at other work, or one
+statement for each entry of a list: the growth is told then, and no cause.
 """
 
 from __future__ import annotations
@@ -64,8 +66,12 @@ def detect(readings: Readings) -> Detection:
     if not lasting:
         return Detection(reason="Traffic has grown within the last seconds only.", look_again=LOOK_AGAIN)
     reasons = {place: _harmless(answer, answer.clients[place]) for place in lasting}
-    findings = tuple(_finding(answer, place) for place in lasting if not reasons[place])
-    return Detection(findings, reason="" if findings else next(iter(reasons.values())))
+    spikes = [place for place in lasting if not reasons[place]]
+    if not spikes:
+        return Detection(reason=next(iter(reasons.values())))
+    if "TRAFFIC_ESTIMATED" in limit_codes(answer):
+        return Detection(not_checked=True, reason=_of_what_kind(answer.clients[spikes[0]]))
+    return Detection(tuple(_finding(answer, place) for place in spikes))
 
 
 def _process_codes(answer: traffic_pb2.GetTrafficResponse) -> set[str]:
@@ -130,6 +136,10 @@ def _clear(answer: traffic_pb2.GetTrafficResponse) -> str:
     )
 
 
+def _of_what_kind(client: traffic_pb2.ClientTraffic) -> str:
+    return f"{_summary(client)} Whether that is more of the same or other work cannot be seen."
+
+
 def _finding(answer: traffic_pb2.GetTrafficResponse, place: int) -> finding_pb2.Finding:
     client = answer.clients[place]
     mine, named = client.statements, list(_named(answer, client))
@@ -137,7 +147,7 @@ def _finding(answer: traffic_pb2.GetTrafficResponse, place: int) -> finding_pb2.
     return finding_pb2.Finding(
         kind=KIND,
         severity=finding_pb2.SEVERITY_CRITICAL if critical else finding_pb2.SEVERITY_WARNING,
-        confidence=_confidence(answer, client),
+        confidence=_confidence(client),
         onset=mine.changed_at,
         summary=_summary(client),
         entities=[
@@ -180,9 +190,7 @@ def _tables(answer: traffic_pb2.GetTrafficResponse, named: list[int]) -> list[st
     return list(dict.fromkeys(table for place in named for table in answer.digests[place].tables))
 
 
-def _confidence(answer: traffic_pb2.GetTrafficResponse, client: traffic_pb2.ClientTraffic) -> float:
-    if "TRAFFIC_ESTIMATED" in limit_codes(answer):
-        return 0.6
+def _confidence(client: traffic_pb2.ClientTraffic) -> float:
     if not client.statements.earlier_per_second:
         return 0.8
     return 0.95 if client.statements.earlier_seconds >= 60.0 else 0.85

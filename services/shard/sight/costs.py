@@ -75,6 +75,12 @@ _MYSQL_WITHOUT_PERFORMANCE_SCHEMA = Cost(
         *("lock.metadata", "lock.global_read", "config.change"),
     ),
 )
+_MYSQL_WITHOUT_ITS_PRIVILEGE = replace(
+    _MYSQL_WITHOUT_PERFORMANCE_SCHEMA,
+    # Unlike one that is switched off, it would say who has set which variable.
+    blind_causes=(*_MYSQL_WITHOUT_PERFORMANCE_SCHEMA.blind_causes, "config.change"),
+    weaker_causes=tuple(cause for cause in _MYSQL_WITHOUT_PERFORMANCE_SCHEMA.weaker_causes if cause != "config.change"),
+)
 _MYSQL_WITHOUT_INSTRUMENTATION = replace(
     _WITHOUT_PERFORMANCE_SCHEMA,
     blind_tools=(*_WITHOUT_PERFORMANCE_SCHEMA.blind_tools, "get_failed_logins"),
@@ -152,7 +158,7 @@ _COSTS: dict[Place, Cost] = {
 
 _ON_MYSQL: dict[Place, Cost] = {
     PERFORMANCE_SCHEMA: _MYSQL_WITHOUT_PERFORMANCE_SCHEMA,
-    PERFORMANCE_SCHEMA_PRIVILEGE: _MYSQL_WITHOUT_PERFORMANCE_SCHEMA,
+    PERFORMANCE_SCHEMA_PRIVILEGE: _MYSQL_WITHOUT_ITS_PRIVILEGE,
     INSTRUMENTATION: _MYSQL_WITHOUT_INSTRUMENTATION,
 }
 

@@ -89,7 +89,9 @@ def test_an_unknown_instance_lists_the_known_ones(fleet: LabFleet) -> None:
 @pytest.mark.slow
 def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom pathlib import Path\nfrom libs.lab.fleet import LabFleet\n"
+        "import signal, sys\nfrom pathlib import Path\nfrom libs.lab.fleet import LabFleet\n"
+        # A job in the background of a script inherits that Ctrl-C is ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "LabFleet.start(Path(sys.argv[1]))\nprint('started', flush=True)\n"
     )
     lab = subprocess.Popen(

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.engine
 ROWS = 3_000
 FLUSHED = {"innodb_flush_log_at_trx_commit": 1, "sync_binlog": 1}
 SMALL_POOL, LARGE_POOL = 5 * 2**20, 64 * 2**20
+ROUNDED = 0.25
+"""Servers round a pool's size by such a share."""
 
 
 @asynccontextmanager
@@ -92,12 +94,20 @@ def variables(engine: RunningEngine, values: Mapping[str, int]) -> Iterator[None
     """Global variables with other values, for as long as it takes."""
     before = {name: engine.execute(f"SELECT @@global.{name}")[0][0] for name in values}
     try:
-        for name, value in values.items():
-            engine.execute(f"SET GLOBAL {name} = {value}")
+        set_all(engine, values)
         yield
     finally:
-        for name, value in before.items():
+        set_all(engine, before)
+
+
+def set_all(engine: RunningEngine, values: Mapping[str, int]) -> None:
+    """Set them until they are in force: MySQL passes over a pool's new size while it is busy with the one before."""
+    for name, value in values.items():
+        until = time.monotonic() + 15.0
+        while abs(engine.execute(f"SELECT @@global.{name}")[0][0] - value) > ROUNDED * value:
+            assert time.monotonic() < until, f"{name} is not {value}"
             engine.execute(f"SET GLOBAL {name} = {value}")
+            time.sleep(0.2)
 
 
 def commit_each(cursor: Cursor, chance: random.Random) -> None:

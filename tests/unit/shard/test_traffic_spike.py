@@ -181,11 +181,15 @@ def test_what_cannot_be_judged(spoil: Callable[[t.GetTrafficResponse], None]) ->
     assert detect(readings()).not_checked
 
 
-def test_estimates_are_told_with_less_confidence() -> None:
+def test_growth_by_estimate_is_told_and_not_called_a_spike() -> None:
     answer = answer_of(grown(), calm())
     limited(answer, "traffic", "TRAFFIC_ESTIMATED")
-    [finding] = found(answer)
-    assert finding.confidence <= 0.6
+    detection = detect(readings(get_traffic=answer))
+    assert (detection.not_checked, detection.findings) == (True, ())
+    assert f"{answer.clients[0].statements.per_second:.0f} statements a second" in detection.reason
+    quiet = answer_of(calm())
+    limited(quiet, "traffic", "TRAFFIC_ESTIMATED")
+    assert not detect(readings(get_traffic=quiet)).not_checked, "nobody sends more, by any count"
 
 
 def test_one_statement_for_each_entry_of_a_list_explains_the_spike_of_that_statement() -> None:
