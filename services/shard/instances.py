@@ -18,11 +18,11 @@ from services.shard.sampler.history import History
 from services.shard.sampler.recorder import Recorder
 from services.shard.sampler.sampler import Sampler
 from services.shard.sampler.watcher import Watcher
-from services.shard.seen_texts import SeenTexts
-from services.shard.statement_texts import StatementTexts
 from services.shard.stores.archive import Archive
 from services.shard.view import InstanceView
 from services.shard.watch.health_watch import HealthWatch
+from services.shard.work.seen_texts import SeenTexts
+from services.shard.work.statement_texts import StatementTexts
 from services.shard.worlds.replay import Stage, current_replay
 
 

@@ -38,9 +38,9 @@ from services.shard.collectors.variables import list_variables
 from services.shard.collectors.visibility import get_visibility
 from services.shard.detectors.registry import detectors_without
 from services.shard.fleet import describe
-from services.shard.health import assess, badness
 from services.shard.instances import Instance, Instances, Served
-from services.shard.past_health import assess_past, past_or_limit
+from services.shard.verdict.health import assess, badness
+from services.shard.verdict.past_health import assess_past, past_or_limit
 from services.shard.view import InstanceView
 from services.shard.watch.merging import merged
 from storex.diagnostics.v1 import (

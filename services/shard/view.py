@@ -16,9 +16,9 @@ from libs.core.names import ResourceName
 from services.shard.mysql.explaining import Plan
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.sampler.history import History
-from services.shard.statement_texts import StatementTexts
 from services.shard.stores.records import Batch
 from services.shard.stores.store import HistoryStore
+from services.shard.work.statement_texts import StatementTexts
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import session_pb2
 

@@ -21,7 +21,17 @@ SIBLINGS_APART = (
     "libs/lab/incidents",
 )
 
-SHARED_BY_SIBLINGS = {"__init__", "registry", "readings", "parts", "piles", "query_scans", "injection", "tool"}
+SHARED_BY_SIBLINGS = {
+    "__init__",
+    "registry",
+    "readings",
+    "citation",
+    "parts",
+    "piles",
+    "query_scans",
+    "injection",
+    "tool",
+}
 """What a folder of siblings has in common: its registry, and the shape of what each is given and gives back."""
 
 

@@ -14,8 +14,8 @@ from libs.lab.engines import EngineBinary, require_engines
 from libs.lab.errors import LabError
 from libs.lab.fleet import REPLICA_SUFFIX, LabFleet
 from libs.lab.incidents import INCIDENTS, Incident
-from services.shard.health import assess
 from services.shard.instances import Instance
+from services.shard.verdict.health import assess
 from tests.bench.engines import PRIMARY, config_of, fleet_of
 from tests.bench.rows import Row
 

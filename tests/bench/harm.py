@@ -13,8 +13,8 @@ from libs.client import StorexClient
 from libs.core.clock import SystemClock
 from libs.lab.engines import EngineBinary, require_engines
 from libs.lab.fleet import LabFleet
-from services.shard.health import assess
 from services.shard.instances import Instance
+from services.shard.verdict.health import assess
 from storex.diagnostics.v1.diagnostics_pb2 import GetHealthRequest
 from tests.bench.engines import PRIMARY, config_of, cpu_seconds, fleet_of
 from tests.bench.mesh import running_mesh

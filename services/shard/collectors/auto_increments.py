@@ -8,7 +8,7 @@ from libs.core.paging import page_of
 from services.shard.mysql.connection import Row
 from services.shard.mysql.statements import Statement
 from services.shard.view import InstanceView, text
-from services.shard.write_work import Writes, write_work
+from services.shard.work.write_work import Writes, write_work
 from storex.diagnostics.v1 import capacity_pb2
 
 _TYPE = re.compile(r"(tinyint|smallint|mediumint|int|bigint|float|double)\b", re.IGNORECASE)

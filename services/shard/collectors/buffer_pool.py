@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.facts.growth import COUNTER_STATEMENTS, Growth, growth
 from services.shard.mysql.statements import Statement
 from services.shard.view import InstanceView, text, whole
 from storex.diagnostics.v1 import innodb_pb2

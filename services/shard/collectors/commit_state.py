@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.facts.growth import COUNTER_STATEMENTS, Growth, growth
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.sampler import SESSIONS_COMMITTING
 from services.shard.view import InstanceView, text, whole

@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 
-from services.shard.growth import Growth, growth
+from services.shard.facts.growth import Growth, growth
+from services.shard.facts.sessions import is_client, is_idle, read_sessions
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import Owner
-from services.shard.sessions import is_client, is_idle, read_sessions
 from services.shard.view import InstanceView, real, text, whole
 from storex.diagnostics.v1 import diagnostics_pb2, session_pb2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.facts.growth import COUNTER_STATEMENTS, Growth, growth
 from services.shard.mysql.connection import Row
 from services.shard.mysql.statements import Statement
 from services.shard.view import InstanceView, real, text, timestamp, whole

@@ -6,17 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from libs.core.paging import page_of
-from services.shard.client_traffic import rate_change_of
-from services.shard.digest_window import lost_between
+from services.shard.facts.sessions import SESSION_STATEMENTS, is_client, read_sessions
 from services.shard.history.ranges import asked_seconds
 from services.shard.mysql.connection import Row
 from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
 from services.shard.sampler.history import DigestCounters, DigestKey, DigestSample
-from services.shard.sessions import SESSION_STATEMENTS, is_client, read_sessions
 from services.shard.sight.counting import COUNTING_STATEMENTS, uncounted_statements
-from services.shard.system_statements import is_system
-from services.shard.uncounted import prepared, table_full
 from services.shard.view import InstanceView, text, whole
+from services.shard.work.client_traffic import rate_change_of
+from services.shard.work.digest_window import lost_between
+from services.shard.work.system_statements import is_system
+from services.shard.work.uncounted import prepared, table_full
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import failures_pb2, session_pb2
 

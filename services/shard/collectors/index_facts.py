@@ -15,9 +15,9 @@ from libs.core.paging import page_of
 from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.table_work import TableWork, Work, table_work
 from services.shard.view import InstanceView, real, text, timestamp, whole
-from services.shard.work_changes import unindexed_calls
+from services.shard.work.table_work import TableWork, Work, table_work
+from services.shard.work.work_changes import unindexed_calls
 from storex.diagnostics.v1.indexes_pb2 import (
     INDEX_FACT_KIND_DUPLICATE,
     INDEX_FACT_KIND_MISSING,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.shard.growth import STATUS_STATEMENTS, status_of
+from services.shard.facts.growth import STATUS_STATEMENTS, status_of
 from services.shard.mysql.innodb_monitor import DeadlockParty, LastDeadlock, parse_monitor
 from services.shard.mysql.statements import Statement
-from services.shard.statement_texts import StatementTexts
 from services.shard.view import InstanceView, text, timestamp, whole
+from services.shard.work.statement_texts import StatementTexts
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2
 

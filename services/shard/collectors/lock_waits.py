@@ -6,13 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from services.shard.lock_forest import Chain, Edge, Forest, grow
+from services.shard.facts.lock_forest import Chain, Edge, Forest, grow
+from services.shard.facts.sessions import SESSION_STATEMENTS, read_sessions
+from services.shard.facts.transactions import read_transactions
 from services.shard.mysql.connection import Row
 from services.shard.mysql.metadata_locks import GLOBAL_OBJECTS, blocks, jumps_queue, may_be_stronger
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.sessions import SESSION_STATEMENTS, read_sessions
-from services.shard.transactions import read_transactions
 from services.shard.view import InstanceView, real, text, whole
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, session_pb2

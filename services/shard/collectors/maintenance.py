@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from services.shard.facts.sessions import SERVER_USERS, SESSION_STATEMENTS, is_idle, read_sessions
 from services.shard.mysql.source import ResultSets
 from services.shard.sampler.history import DigestKey, RunningStatement
 from services.shard.sampler.sampler import LOCK_STATES, OWN_PROGRAM
-from services.shard.sessions import SERVER_USERS, SESSION_STATEMENTS, is_idle, read_sessions
-from services.shard.slowdown import slowdown_since
-from services.shard.system_statements import is_system
 from services.shard.view import InstanceView
+from services.shard.work.slowdown import slowdown_since
+from services.shard.work.system_statements import is_system
 from storex.diagnostics.v1 import maintenance_pb2, session_pb2
 
 _PART = r"(?:`[^`]+`|[\w$]+|\?)"

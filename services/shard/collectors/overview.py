@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from libs.core.errors import StorexError
-from services.shard.growth import status_of
+from services.shard.facts.growth import status_of
+from services.shard.facts.unreachable import limit_of
 from services.shard.mysql.connection import Row
 from services.shard.mysql.features import Capabilities, Feature
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sight.spots import SIGHT_STATEMENTS, blind_spots
-from services.shard.unreachable import limit_of
 from services.shard.view import InstanceView, real, text, whole
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.core.paging import page_of
-from services.shard.sessions import SESSION_STATEMENTS, is_idle, read_sessions
+from services.shard.facts.sessions import SESSION_STATEMENTS, is_idle, read_sessions
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import diagnostics_pb2
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.shard.growth import COUNTER_STATEMENTS, growth
+from services.shard.facts.growth import COUNTER_STATEMENTS, growth
+from services.shard.facts.sessions import SESSION_STATEMENTS, read_sessions
+from services.shard.facts.transactions import read_transactions
 from services.shard.mysql.innodb_monitor import parse_monitor
 from services.shard.mysql.statements import Statement
-from services.shard.sessions import SESSION_STATEMENTS, read_sessions
-from services.shard.transactions import read_transactions
 from services.shard.view import InstanceView, text
 from storex.diagnostics.v1 import innodb_pb2, session_pb2
 

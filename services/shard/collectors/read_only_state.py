@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.shard.growth import COUNTER_STATEMENTS, ROWS_CHANGED, Growth, growth
+from services.shard.facts.growth import COUNTER_STATEMENTS, ROWS_CHANGED, Growth, growth
 from services.shard.mysql.statements import Statement
 from services.shard.view import InstanceView, text
-from services.shard.write_work import Writes, write_work
+from services.shard.work.write_work import Writes, write_work
 from storex.diagnostics.v1 import settings_pb2
 
 WINDOW = 15.0

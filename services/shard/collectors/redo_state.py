@@ -6,10 +6,10 @@ import re
 import statistics
 from collections.abc import Mapping
 
-from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.facts.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.facts.sessions import SERVER_USERS
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import RunningStatement
-from services.shard.sessions import SERVER_USERS
 from services.shard.view import InstanceView, text, whole
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import innodb_pb2

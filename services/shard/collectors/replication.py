@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from services.shard.growth import SHORTEST_WINDOW
+from services.shard.facts.growth import SHORTEST_WINDOW
+from services.shard.facts.replica_rows import current_names, lag_of
 from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.replica_rows import current_names, lag_of
 from services.shard.sampler.sampler import REPLICA_LAG
 from services.shard.view import InstanceView, real, text, timestamp, whole
 from storex.diagnostics.v1 import replication_pb2

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from libs.core.paging import page_of
+from services.shard.facts.sessions import SESSION_STATEMENTS, is_client, is_idle, read_sessions
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.sampler import LOCK_STATES, OWN_PROGRAM
-from services.shard.sessions import SESSION_STATEMENTS, is_client, is_idle, read_sessions
 from services.shard.view import InstanceView, real, whole
 from storex.diagnostics.v1 import activity_pb2
 

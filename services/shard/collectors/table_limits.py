@@ -6,7 +6,7 @@ from libs.core.paging import page_of
 from services.shard.mysql.connection import Row
 from services.shard.mysql.statements import Statement
 from services.shard.view import InstanceView, text, whole
-from services.shard.write_work import Writes, write_work
+from services.shard.work.write_work import Writes, write_work
 from storex.diagnostics.v1 import capacity_pb2
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from services.shard.digest_window import DigestDelta, deltas
-from services.shard.growth import growth
+from services.shard.facts.growth import growth
 from services.shard.history.ranges import asked_seconds
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.system_statements import is_system
 from services.shard.view import InstanceView, real, text
+from services.shard.work.digest_window import DigestDelta, deltas
+from services.shard.work.system_statements import is_system
 from storex.diagnostics.v1 import activity_pb2
 
 DEFAULT_WINDOW, SHORTEST_WINDOW, LONGEST_WINDOW = 60.0, 1.0, 900.0

@@ -11,18 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from libs.core.paging import page_of
-from services.shard.digest_window import DigestDelta, cumulative, deltas, lost_work
 from services.shard.history.past_work import PastWork, past_work
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.running_work import RECENT, RunningWork, running_work
 from services.shard.sampler.history import DigestKey, DigestSample, RunningStatement
 from services.shard.sight.counting import COUNTING_STATEMENTS, uncounted_statements
-from services.shard.statement_texts import KnownStatement
-from services.shard.system_statements import is_system
-from services.shard.uncounted import prepared, table_full
 from services.shard.view import InstanceView, timestamp, whole
-from services.shard.work_changes import Change, Cost, unindexed_calls, work_change
+from services.shard.work.digest_window import DigestDelta, cumulative, deltas, lost_work
+from services.shard.work.running_work import RECENT, RunningWork, running_work
+from services.shard.work.statement_texts import KnownStatement
+from services.shard.work.system_statements import is_system
+from services.shard.work.uncounted import prepared, table_full
+from services.shard.work.work_changes import Change, Cost, unindexed_calls, work_change
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, session_pb2
 

@@ -6,15 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
 
-from services.shard.client_traffic import DEFAULT_WINDOW, Traffic, changed, is_much_more, rate_change, samples_of
-from services.shard.digest_traffic import digest_traffic
+from services.shard.facts.sessions import SESSION_STATEMENTS, is_client, read_sessions
 from services.shard.history.normal import NOTHING, SAME_HOUR, read_normals
 from services.shard.history.ranges import Range, asked_seconds
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import NO_WORK, Owner
-from services.shard.sessions import SESSION_STATEMENTS, is_client, read_sessions
 from services.shard.view import InstanceView, real, text, whole
+from services.shard.work.client_traffic import DEFAULT_WINDOW, Traffic, changed, is_much_more, rate_change, samples_of
+from services.shard.work.digest_traffic import digest_traffic
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import session_pb2, traffic_pb2
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from libs.core.paging import page_of
+from services.shard.facts.sessions import SESSION_STATEMENTS, read_sessions
+from services.shard.facts.transactions import read_transactions
 from services.shard.mysql.statements import Statement
-from services.shard.sessions import SESSION_STATEMENTS, read_sessions
-from services.shard.transactions import read_transactions
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import diagnostics_pb2
 

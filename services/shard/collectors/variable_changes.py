@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from libs.core.errors import StorexError
 from libs.core.paging import page_of
-from services.shard.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.facts.growth import COUNTER_STATEMENTS, Growth, growth
+from services.shard.facts.variable_symptoms import SYMPTOMS, Symptom
+from services.shard.facts.variable_values import is_public
 from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import KEPT_SECONDS, Statement
 from services.shard.sampler.differences import VARIABLE
 from services.shard.sampler.history import History, StatusSample
 from services.shard.stores.records import Change
-from services.shard.variable_symptoms import SYMPTOMS, Symptom
-from services.shard.variable_values import is_public
 from services.shard.view import InstanceView, real, text, timestamp, whole
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import settings_pb2

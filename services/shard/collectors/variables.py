@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from libs.core.paging import page_of
+from services.shard.facts.variable_values import is_public
 from services.shard.mysql.statements import Statement
-from services.shard.variable_values import is_public
 from services.shard.view import InstanceView, text
 from storex.diagnostics.v1 import diagnostics_pb2
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from libs.core.errors import StorexError
+from services.shard.facts.unreachable import limit_of
 from services.shard.sight.conditions import CONDITION_STATEMENTS, account_of, conditions, unanswered
 from services.shard.sight.spots import SIGHT_STATEMENTS, blind_spots
-from services.shard.unreachable import limit_of
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import visibility_pb2
 

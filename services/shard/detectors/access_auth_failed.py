@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from libs.core.catalogue import CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity, limit_codes
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import access_pb2, finding_pb2

@@ -7,9 +7,9 @@ where nothing was sampled before, with a value far below what servers usually ha
 from __future__ import annotations
 
 from libs.core.catalogue import CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
-from services.shard.variable_symptoms import SYMPTOMS
+from services.shard.facts.variable_symptoms import SYMPTOMS
 from services.shard.view import real
 from storex.diagnostics.v1 import finding_pb2, settings_pb2
 

@@ -6,7 +6,7 @@ A replica is meant to refuse them, and so may be a server that nobody writes to:
 from __future__ import annotations
 
 from libs.core.catalogue import CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import finding_pb2, settings_pb2

@@ -7,7 +7,7 @@ too long. What is left is a service that was given more connections than the ser
 from __future__ import annotations
 
 from libs.core.catalogue import CAUSE, HOLDER
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.parts import owner_parts
 from services.shard.detectors.readings import Detection, Readings, entity
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2

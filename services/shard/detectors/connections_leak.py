@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from libs.core.catalogue import HOLDER
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.sampler.history import Owner, TrackedConnection
 from services.shard.view import timestamp

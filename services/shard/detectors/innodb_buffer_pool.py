@@ -6,7 +6,7 @@ A cold pool reads as much while it fills, and a scan reads ahead; neither replac
 from __future__ import annotations
 
 from libs.core.catalogue import CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import finding_pb2, innodb_pb2

@@ -6,7 +6,7 @@ To flush at each commit is right for most; it is a fault of nobody's until commi
 from __future__ import annotations
 
 from libs.core.catalogue import CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import finding_pb2, innodb_pb2

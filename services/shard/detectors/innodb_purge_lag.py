@@ -7,7 +7,7 @@ on an old one while others write, or one that has kept it for so long that the h
 from __future__ import annotations
 
 from libs.core.catalogue import HOLDER
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import finding_pb2, innodb_pb2

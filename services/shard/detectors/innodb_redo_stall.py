@@ -7,7 +7,7 @@ of what is written, and that several sessions are busy writing all the time: one
 from __future__ import annotations
 
 from libs.core.catalogue import CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity, limit_codes
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import finding_pb2, innodb_pb2

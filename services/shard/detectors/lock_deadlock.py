@@ -7,7 +7,7 @@ may also come from a write that locks far more rows than it changes.
 from __future__ import annotations
 
 from libs.core.catalogue import AFFECTED, CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp
 from storex.common.v1 import entity_pb2

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from libs.core.catalogue import AFFECTED, CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.parts import queue_severity
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp

@@ -7,7 +7,7 @@ waits end all the time, it is seen to hold on between two looks.
 from __future__ import annotations
 
 from libs.core.catalogue import AFFECTED, CAUSE, HOLDER, VICTIM
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.parts import queue_severity, session_evidence, session_parts
 from services.shard.detectors.readings import Detection, Readings, entity, limit_codes
 from services.shard.view import timestamp

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from libs.core.catalogue import HOLDER
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.parts import queue_severity, session_parts, statement_evidence, statement_parts
 from services.shard.detectors.readings import Detection, Readings, limit_codes
 from services.shard.view import timestamp

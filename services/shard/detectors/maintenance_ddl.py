@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from libs.core.catalogue import AFFECTED, CAUSE, VICTIM
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.parts import queue_severity, session_parts
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp

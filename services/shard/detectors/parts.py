@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.core.catalogue import AFFECTED, CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import entity
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2, session_pb2

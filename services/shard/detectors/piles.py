@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from libs.core.catalogue import AFFECTED, HOLDER, VICTIM
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.parts import queue_severity, session_evidence, session_parts
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.core.catalogue import AFFECTED, CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
 from storex.diagnostics.v1 import finding_pb2, replication_pb2
 

@@ -7,7 +7,7 @@ is long and does not shrink, or an applier that is busy on a table without a key
 from __future__ import annotations
 
 from libs.core.catalogue import AFFECTED, VICTIM
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import finding_pb2, replication_pb2

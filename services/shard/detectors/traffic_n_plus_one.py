@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.parts import STATEMENT_TOOL, named_tables, statement_evidence, statement_parts
 from services.shard.detectors.readings import Detection, Readings, limit_codes
 from services.shard.mysql.statements import DIGEST_COUNTERS

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from libs.core.catalogue import AFFECTED, CAUSE
-from services.shard.citation import cite
+from services.shard.detectors.citation import cite
 from services.shard.detectors.parts import owner_parts
 from services.shard.detectors.readings import Detection, Readings, entity, limit_codes
 from storex.common.v1 import entity_pb2

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from libs.core.errors import Reason, StorexError
-from services.shard.digest_window import DigestDelta
 from services.shard.history.ranges import Range, limits_of, moment
 from services.shard.history.recorded import archive_of, recording_limits
 from services.shard.history.statement_metrics import recorded_work
@@ -15,6 +14,7 @@ from services.shard.mysql.statements import DIGEST_COUNTERS
 from services.shard.stores.retention import total_work
 from services.shard.stores.store import HistoryStore
 from services.shard.view import InstanceView
+from services.shard.work.digest_window import DigestDelta
 from storex.common.v1 import entity_pb2
 
 

@@ -16,7 +16,7 @@ from libs.redaction.sql import normalise
 from services.shard.mysql.connection import Connection, Row
 from services.shard.mysql.errors import translate
 from services.shard.mysql.executor import InstanceExecutor
-from services.shard.seen_texts import SeenText, SeenTexts
+from services.shard.work.seen_texts import SeenText, SeenTexts
 from storex.diagnostics.v1.plans_pb2 import PLAN_TEXT_HISTORY, PLAN_TEXT_RUNNING, PLAN_TEXT_SAMPLE, PlanText
 
 SECONDS = 4.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from services.shard.facts.sessions import programs_of
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.differences import CLIENT_GONE, CLIENT_NEW
-from services.shard.sessions import programs_of
 from services.shard.stores.records import Change, Content
 from services.shard.view import text, whole
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
+from services.shard.facts.variable_values import is_public
 from services.shard.mysql.connection import Row
 from services.shard.stores.records import Content
-from services.shard.variable_values import is_public
 from services.shard.view import text, whole
 
 VARIABLE, TABLE, VERSION, RESTART = "variable", "table", "version", "restart"

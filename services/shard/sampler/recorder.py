@@ -11,9 +11,9 @@ from services.shard.sampler.differences import CLOCK, RESTART, VERSION
 from services.shard.sampler.history import DigestSample
 from services.shard.sampler.rates import Rates
 from services.shard.sampler.statement_work import StatementWork
-from services.shard.statement_texts import StatementTexts
 from services.shard.stores.archive import Archive
 from services.shard.stores.records import Batch, Change, Sample, State
+from services.shard.work.statement_texts import StatementTexts
 
 SERVER = "server"
 """The state that says which server it was."""

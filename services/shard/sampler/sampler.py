@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from libs.core.clock import Clock
 from libs.core.errors import Reason, StorexError
-from services.shard.digest_window import cumulative
-from services.shard.growth import ENGINE_COUNTERS_AGE, STATUS_STATEMENTS, status_of
+from services.shard.facts.growth import ENGINE_COUNTERS_AGE, STATUS_STATEMENTS, status_of
+from services.shard.facts.replica_rows import replica_lags
+from services.shard.facts.sessions import IDLE, SERVER_USERS, host_without_port, programs_of
 from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.mysql.statements import RECENT_SECONDS, Statement
-from services.shard.replica_rows import replica_lags
 from services.shard.sampler.client_work import Account, ClientMeter, Counted
 from services.shard.sampler.history import (
     NO_WORK,
@@ -31,10 +31,10 @@ from services.shard.sampler.history import (
 )
 from services.shard.sampler.metrics import STATUS_VARIABLES
 from services.shard.sampler.recorder import Recorder
-from services.shard.seen_texts import SeenTexts
-from services.shard.sessions import IDLE, SERVER_USERS, host_without_port, programs_of
-from services.shard.statement_texts import StatementTexts
 from services.shard.view import real, text, whole
+from services.shard.work.digest_window import cumulative
+from services.shard.work.seen_texts import SeenTexts
+from services.shard.work.statement_texts import StatementTexts
 
 log = logging.getLogger(__name__)
 

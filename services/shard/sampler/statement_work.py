@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from services.shard.mysql.statements import DIGEST_COUNTERS
 from services.shard.sampler.differences import STATEMENT_NEW, STATEMENT_VANISHED
 from services.shard.sampler.history import DigestSample
-from services.shard.statement_texts import StatementTexts
 from services.shard.stores.records import Change, Content, Counters, SeenStatement, StatementKey, Work
-from services.shard.system_statements import is_system
+from services.shard.work.statement_texts import StatementTexts
+from services.shard.work.system_statements import is_system
 
 PIECE_SECONDS = 10.0
 """Shortest time that one piece of work spans."""

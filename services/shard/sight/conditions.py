@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from libs.core.errors import Reason, StorexError
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.system_statements import SYSTEM_SCHEMAS
 from services.shard.view import real, text
+from services.shard.work.system_statements import SYSTEM_SCHEMAS
 from storex.diagnostics.v1.visibility_pb2 import (
     CONDITION_RESULT_FAILED,
     CONDITION_RESULT_GOOD,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.shard.growth import STATUS_STATEMENTS
+from services.shard.facts.growth import STATUS_STATEMENTS
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sight import costs

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequenc
 from libs.core.errors import Reason, StorexError
 from services.shard.detectors.readings import Detector
 from services.shard.detectors.registry import DETECTORS
-from services.shard.health import LONGEST_LOOK
+from services.shard.verdict.health import LONGEST_LOOK
 from services.shard.view import InstanceView
 from services.shard.watch.cadence import PRESSING_PERIOD
 from services.shard.watch.looks import Looks

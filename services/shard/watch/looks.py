@@ -11,8 +11,17 @@ from google.protobuf.message import Message
 
 from libs.core.errors import StorexError
 from services.shard.detectors.readings import Detection, Detector, Readings
-from services.shard.health import LONGEST_LOOK, Outcome, collect, detect, health_of, observed, readings_of, tools_of
 from services.shard.mysql.shared import SharedSource
+from services.shard.verdict.health import (
+    LONGEST_LOOK,
+    Outcome,
+    collect,
+    detect,
+    health_of,
+    observed,
+    readings_of,
+    tools_of,
+)
 from services.shard.view import InstanceView
 from services.shard.watch.cadence import Cadence
 from services.shard.watch.turns import Turns, TurnSource

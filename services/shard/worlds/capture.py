@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from libs.core.clock import Clock
 from libs.core.errors import Reason, StorexError
+from services.shard.facts.replica_rows import current_names
 from services.shard.mysql.connection import Row
 from services.shard.mysql.features import Capabilities, Gap
 from services.shard.mysql.source import ResultSets, Source
 from services.shard.mysql.statements import SHAREABLE, Statement
-from services.shard.replica_rows import current_names
 from services.shard.stores.excerpt import Excerpt
 from services.shard.view import InstanceView, text, whole
 from services.shard.worlds.samples import copied

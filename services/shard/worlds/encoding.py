@@ -10,8 +10,8 @@ from libs.core.errors import Reason, StorexError
 from services.shard.mysql.connection import Row
 from services.shard.mysql.features import Capabilities, Feature, Gap
 from services.shard.mysql.statements import Statement
-from services.shard.statement_texts import KnownStatement, StatementTexts
 from services.shard.stores.excerpt import Excerpt
+from services.shard.work.statement_texts import KnownStatement, StatementTexts
 from services.shard.worlds.samples import document_of, history_of
 from services.shard.worlds.values import pack, unpack
 from services.shard.worlds.world import Look, Moment, RecordedInstance, World

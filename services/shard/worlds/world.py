@@ -10,8 +10,8 @@ from services.shard.mysql.connection import Row
 from services.shard.mysql.features import Capabilities, Gap
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import History
-from services.shard.statement_texts import StatementTexts
 from services.shard.stores.excerpt import Excerpt
+from services.shard.work.statement_texts import StatementTexts
 from storex.common.v1 import entity_pb2
 
 NOT_CAPTURED = "NOT_CAPTURED"

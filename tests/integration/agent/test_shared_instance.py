@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.shard.relations import explains
+from services.shard.verdict.relations import explains
 from storex.diagnostics.v1 import diagnostics_pb2 as d
 from storex.diagnostics.v1 import finding_pb2
 from tests.integration.agent.scripted import running

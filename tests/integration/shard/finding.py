@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
 
-from services.shard.health import assess
+from services.shard.verdict.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 

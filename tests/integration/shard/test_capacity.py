@@ -11,7 +11,7 @@ import pytest
 
 from libs.lab.engines import RunningEngine
 from services.shard.collectors.auto_increments import list_auto_increments
-from services.shard.health import assess
+from services.shard.verdict.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import capacity_pb2, diagnostics_pb2, finding_pb2
 from tests.integration.shard.finding import cited, found, kinds, parts

@@ -18,7 +18,7 @@ from services.shard.collectors.overview import get_overview
 from services.shard.collectors.processes import list_processes
 from services.shard.collectors.top_queries import list_top_queries
 from services.shard.collectors.variables import list_variables
-from services.shard.health import assess
+from services.shard.verdict.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 from tests.integration.shard.conftest import PASSWORD, StartInstance

@@ -14,7 +14,7 @@ import pytest
 
 from libs.lab.accounts import STOREX_USER, create_account, grants
 from libs.lab.engines import EngineBinary, RunningEngine, require_engines
-from services.shard.health import assess
+from services.shard.verdict.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import finding_pb2
 from tests.integration.shard.at_work import at_work

@@ -13,7 +13,7 @@ import pytest
 from libs.lab.accounts import create_account
 from libs.lab.engines import RunningEngine
 from services.shard.collectors.failed_logins import get_failed_logins
-from services.shard.health import assess
+from services.shard.verdict.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import access_pb2
 from tests.integration.shard.conftest import PASSWORD

@@ -14,7 +14,7 @@ from libs.lab.accounts import Login
 from libs.lab.engines import EngineBinary, RunningEngine, require_engines
 from libs.lab.replication import REPLICA_OPTIONS, catch_up, follow, locally
 from services.shard.collectors.replication import get_replication
-from services.shard.health import assess
+from services.shard.verdict.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import finding_pb2, replication_pb2
 from tests.integration.shard.conftest import StartInstance, prepare

@@ -17,7 +17,7 @@ from services.shard.collectors.connections import get_connections
 from services.shard.collectors.running_statements import list_running_statements
 from services.shard.collectors.temp_tables import get_temp_tables
 from services.shard.collectors.traffic import get_traffic
-from services.shard.health import assess
+from services.shard.verdict.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import activity_pb2, diagnostics_pb2, finding_pb2, traffic_pb2
 from tests.integration.shard.at_work import at_work

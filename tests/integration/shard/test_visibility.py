@@ -13,9 +13,9 @@ from libs.lab.accounts import STOREX_USER, create_account, grants
 from libs.lab.engines import EngineBinary, RunningEngine, require_engines
 from services.shard.collectors.overview import get_overview
 from services.shard.collectors.visibility import get_visibility
-from services.shard.growth import SHORTEST_WINDOW
-from services.shard.health import assess
+from services.shard.facts.growth import SHORTEST_WINDOW
 from services.shard.sight.costs import PERFORMANCE_SCHEMA, cost_of
+from services.shard.verdict.health import assess
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 from storex.diagnostics.v1.visibility_pb2 import (

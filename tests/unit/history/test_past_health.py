@@ -11,10 +11,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from libs.core.errors import Reason, StorexError
 from services.shard.detectors.registry import DETECTORS
 from services.shard.mysql.statements import DIGEST_COUNTERS
-from services.shard.past_health import SUREST, assess_past, past_or_limit
 from services.shard.stores.archive import Archive
 from services.shard.stores.records import Batch, Sample, SeenStatement, Work
 from services.shard.stores.sqlite import open_sqlite
+from services.shard.verdict.past_health import SUREST, assess_past, past_or_limit
 from services.shard.view import InstanceView
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 from tests.clock import ManualClock

@@ -13,8 +13,8 @@ from services.shard.mysql.features import GAPS, Capabilities, Feature, Gap
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import History
-from services.shard.statement_texts import StatementTexts
 from services.shard.view import InstanceView
+from services.shard.work.statement_texts import StatementTexts
 from tests.clock import ManualClock
 
 ALL = frozenset(Feature)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.shard.blindness import honest
 from services.shard.detectors.readings import Detection, Detector, Readings
 from services.shard.sampler.history import History
-from services.shard.statement_texts import StatementTexts
+from services.shard.verdict.blindness import honest
+from services.shard.work.statement_texts import StatementTexts
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2, session_pb2
 

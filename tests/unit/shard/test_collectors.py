@@ -14,12 +14,12 @@ from services.shard.collectors.processes import list_processes
 from services.shard.collectors.top_queries import list_top_queries
 from services.shard.collectors.transactions import list_transactions
 from services.shard.collectors.variables import list_variables
-from services.shard.digest_window import cumulative
 from services.shard.mysql.connection import Row
 from services.shard.mysql.dialects import MYSQL
 from services.shard.mysql.features import Feature
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import ActivitySample, DigestSample, History, RunningStatement, StatusSample
+from services.shard.work.digest_window import cumulative
 from storex.diagnostics.v1 import diagnostics_pb2
 from tests.clock import ManualClock
 from tests.unit.shard.recorded import ALL, RecordedSource, digest, process, transaction, view_of

@@ -6,7 +6,7 @@ import pytest
 
 from libs.core.errors import Reason, StorexError
 from services.shard.mysql.explaining import NOT_A_SELECT, UNCLEAR, check_explainable
-from services.shard.seen_texts import CAPACITY, LONGEST, SeenTexts
+from services.shard.work.seen_texts import CAPACITY, LONGEST, SeenTexts
 
 
 @pytest.mark.parametrize(

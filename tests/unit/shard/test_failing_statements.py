@@ -12,8 +12,8 @@ from services.shard.detectors.traffic_retry_storm import detect
 from services.shard.mysql.connection import Row
 from services.shard.mysql.features import Feature
 from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
-from services.shard.relations import explains
 from services.shard.sampler.history import DigestCounters, DigestSample, History, StatusSample
+from services.shard.verdict.relations import explains
 from services.shard.view import InstanceView
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import failures_pb2 as f

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.shard.growth import COUNTER_STATEMENTS, growth, status_of
+from services.shard.facts.growth import COUNTER_STATEMENTS, growth, status_of
 from services.shard.mysql.connection import Row
 from services.shard.mysql.statements import Statement
 from tests.unit.shard.recorded import RecordedSource, view_of

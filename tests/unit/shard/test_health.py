@@ -7,9 +7,9 @@ import pytest
 from libs.core.errors import Reason, StorexError
 from services.shard.detectors.readings import Detection, Detector, Readings, entity
 from services.shard.detectors.registry import DETECTORS, detectors_without
-from services.shard.health import assess, rank
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import ClientSample, ConnectionSample, DigestSample, History, StatusSample
+from services.shard.verdict.health import assess, rank
 from storex.diagnostics.v1 import finding_pb2
 from tests.clock import ManualClock
 from tests.unit.shard.recorded import RecordedSource, view_of

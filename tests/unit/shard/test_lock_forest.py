@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.shard.lock_forest import Edge, grow
+from services.shard.facts.lock_forest import Edge, grow
 from storex.diagnostics.v1 import diagnostics_pb2
 
 ROW = diagnostics_pb2.LOCK_KIND_ROW

@@ -13,7 +13,6 @@ from services.shard.detectors.maintenance_ddl import detect
 from services.shard.mysql.connection import Row
 from services.shard.mysql.dialects import MARIADB, MYSQL, Dialect
 from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
-from services.shard.relations import explains
 from services.shard.sampler.history import (
     ActivitySample,
     DigestCounters,
@@ -22,7 +21,8 @@ from services.shard.sampler.history import (
     History,
     RunningStatement,
 )
-from services.shard.slowdown import slowdown_since
+from services.shard.verdict.relations import explains
+from services.shard.work.slowdown import slowdown_since
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2, replication_pb2, session_pb2
 from storex.diagnostics.v1 import maintenance_pb2 as m

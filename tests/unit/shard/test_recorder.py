@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from services.shard.sampler.recorder import Recorder
-from services.shard.statement_texts import StatementTexts
 from services.shard.stores.archive import Archive
 from services.shard.stores.records import Batch, Change, State
+from services.shard.work.statement_texts import StatementTexts
 from tests.unit.shard.test_dating import Clocks
 
 STATUS = {"Uptime": 1000.0, "Questions": 500.0, "Connections": 40.0}

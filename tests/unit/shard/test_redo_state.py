@@ -10,8 +10,8 @@ from services.shard.collectors.redo_state import get_redo_state
 from services.shard.detectors.innodb_redo_stall import detect
 from services.shard.mysql.connection import Row
 from services.shard.mysql.statements import Statement
-from services.shard.relations import explains
 from services.shard.sampler.history import ActivitySample, History, RunningStatement, StatusSample
+from services.shard.verdict.relations import explains
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import finding_pb2, innodb_pb2
 from tests.clock import ManualClock

@@ -5,8 +5,8 @@ from __future__ import annotations
 from graphlib import TopologicalSorter
 
 from libs.core.catalogue import CATALOGUE
-from services.shard.health import rank
-from services.shard.relations import RELATIONS, explains
+from services.shard.verdict.health import rank
+from services.shard.verdict.relations import RELATIONS, explains
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import finding_pb2
 

@@ -8,7 +8,7 @@ from libs.core.errors import Reason, StorexError
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import History
 from services.shard.sampler.sampler import LOCK_STATES, Sampler
-from services.shard.statement_texts import StatementTexts
+from services.shard.work.statement_texts import StatementTexts
 from tests.clock import ManualClock
 from tests.unit.shard.recorded import RecordedSource, digest, process
 

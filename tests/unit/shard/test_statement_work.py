@@ -14,8 +14,8 @@ from services.shard.sampler.statement_work import (
     REGULAR_PIECES,
     StatementWork,
 )
-from services.shard.statement_texts import StatementTexts
 from services.shard.stores.records import Change, SeenStatement
+from services.shard.work.statement_texts import StatementTexts
 
 A, B, OWN = ("shop", "a"), ("shop", "b"), ("", "own")
 DATE = 1_800_000_000.0

@@ -8,9 +8,9 @@ from libs.core.errors import StorexError
 from services.shard.collectors.traffic import get_traffic
 from services.shard.mysql.connection import Row
 from services.shard.mysql.statements import DIGEST_COUNTERS, Statement
-from services.shard.rate_changes import mean_rate, pieces_of, rate_step
 from services.shard.sampler.client_work import ClientMeter, Counted
 from services.shard.sampler.history import ClientSample, ClientWork, ConnectionSample, DigestSample, History, Owner
+from services.shard.work.rate_changes import mean_rate, pieces_of, rate_step
 from storex.diagnostics.v1 import traffic_pb2
 from tests.clock import ManualClock
 from tests.unit.shard.recorded import ALL, RecordedSource, process, view_of

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from services.shard.detectors.traffic_spike import detect
-from services.shard.relations import explains
+from services.shard.verdict.relations import explains
 from services.shard.view import timestamp
 from storex.diagnostics.v1 import finding_pb2, session_pb2
 from storex.diagnostics.v1 import traffic_pb2 as t

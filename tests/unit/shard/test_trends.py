@@ -7,7 +7,7 @@ import pytest
 from services.shard.detectors.readings import Readings, entity
 from services.shard.mysql.statements import DIGEST_COUNTERS
 from services.shard.sampler.history import DigestSample, History, StatusSample
-from services.shard.trends import Trend, add_trend, trend
+from services.shard.verdict.trends import Trend, add_trend, trend
 from storex.diagnostics.v1.finding_pb2 import SHAPE_DRIFT, SHAPE_SPIKE, SHAPE_STEP, Finding
 
 

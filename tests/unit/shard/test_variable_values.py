@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.shard.variable_values import is_public
+from services.shard.facts.variable_values import is_public
 
 
 @pytest.mark.parametrize(

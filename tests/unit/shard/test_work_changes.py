@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.shard.digest_window import DigestDelta
 from services.shard.mysql.statements import DIGEST_COUNTERS
 from services.shard.sampler.history import DigestCounters, DigestSample
-from services.shard.work_changes import unindexed_calls, work_change
+from services.shard.work.digest_window import DigestDelta
+from services.shard.work.work_changes import unindexed_calls, work_change
 
 KEY = ("shop", "d1")
 DELTA = DigestDelta(*KEY, "SELECT ?", {})

@@ -18,8 +18,8 @@ from libs.core.errors import Reason, StorexError
 from services.shard.mysql.features import Capabilities, Feature, Gap
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import ConnectionSample, DigestSample, History, StatusSample, TrackedConnection
-from services.shard.statement_texts import StatementTexts
 from services.shard.stores.excerpt import Excerpt
+from services.shard.work.statement_texts import StatementTexts
 from services.shard.worlds import encoding
 from services.shard.worlds.encoding import FORMAT, decode, encode
 from services.shard.worlds.samples import copied, document_of, history_of

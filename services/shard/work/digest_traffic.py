@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from services.shard.client_traffic import rate_change_of
 from services.shard.mysql.statements import DIGEST_COUNTERS
 from services.shard.sampler.history import DigestCounters, DigestKey, DigestSample
-from services.shard.statement_texts import KnownStatement
-from services.shard.system_statements import is_system
 from services.shard.view import InstanceView
+from services.shard.work.client_traffic import rate_change_of
+from services.shard.work.statement_texts import KnownStatement
+from services.shard.work.system_statements import is_system
 from storex.diagnostics.v1 import traffic_pb2
 
 MOST_FOLLOWED = 20

@@ -12,14 +12,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from libs.core.catalogue import CATALOGUE
 from libs.core.errors import Reason, StorexError
-from services.shard.blindness import honest
 from services.shard.collectors.registry import COLLECTORS
 from services.shard.detectors.readings import Detection, Detector, Readings
 from services.shard.detectors.registry import DETECTORS
+from services.shard.facts.unreachable import limit_of
 from services.shard.mysql.shared import SharedSource
-from services.shard.relations import explains
-from services.shard.trends import add_trend
-from services.shard.unreachable import limit_of
+from services.shard.verdict.blindness import honest
+from services.shard.verdict.relations import explains
+from services.shard.verdict.trends import add_trend
 from services.shard.view import InstanceView
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from services.shard.mysql.statements import DIGEST_COUNTERS
 from services.shard.sampler.history import DigestSample
-from services.shard.system_statements import is_system
 from services.shard.view import InstanceView
+from services.shard.work.system_statements import is_system
 
 WINDOW = 6.0
 """How far back it is looked, in seconds, where that much has been sampled."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from services.shard.mysql.connection import Row
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.statement_texts import KnownStatement, StatementTexts
 from services.shard.view import real, text, whole
+from services.shard.work.statement_texts import KnownStatement, StatementTexts
 from storex.diagnostics.v1 import session_pb2
 
 SESSION_STATEMENTS = (Statement.PROCESSES, Statement.PROGRAMS, Statement.SESSION_STATEMENTS)

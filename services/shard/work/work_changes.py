@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.shard.digest_window import DigestDelta
 from services.shard.mysql.statements import DIGEST_COUNTERS
 from services.shard.sampler.history import DigestCounters, DigestSample
+from services.shard.work.digest_window import DigestDelta
 
 FEWEST_BEFORE, FEWEST_AFTER = 10, 5
 """Calls on either side of a change, below which an average says little."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from services.shard.mysql.statements import DIGEST_COUNTERS
-from services.shard.statement_texts import KnownStatement
-from services.shard.system_statements import is_system
 from services.shard.view import InstanceView
+from services.shard.work.statement_texts import KnownStatement
+from services.shard.work.system_statements import is_system
 
 WINDOW = 300.0
 """How far back it is looked, in seconds, where that much has been sampled."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from libs.core.clock import Clock
-from services.shard.rate_changes import mean_rate, pieces_of, rate_step
 from services.shard.sampler.history import NO_WORK, ClientSample, ClientWork, History, Owner
 from services.shard.sampler.sampler import OWN_PROGRAM
 from services.shard.view import timestamp
+from services.shard.work.rate_changes import mean_rate, pieces_of, rate_step
 from storex.diagnostics.v1 import traffic_pb2
 
 DEFAULT_WINDOW = 10.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.shard.digest_window import LostWork
 from services.shard.mysql.source import ResultSets
 from services.shard.view import InstanceView
+from services.shard.work.digest_window import LostWork
 from storex.common.v1 import entity_pb2
 
 UNSEEN_LOAD, UNSEEN_CALLS = 0.05, 5.0

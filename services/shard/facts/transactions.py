@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.shard.facts.sessions import is_idle
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
-from services.shard.sessions import is_idle
 from services.shard.view import real, text, whole
 from storex.diagnostics.v1 import session_pb2
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from google.protobuf.duration_pb2 import Duration
 
 from libs.core.errors import Reason, StorexError
-from services.shard.citation import cite
 from services.shard.collectors.top_queries import list_top_queries
 from services.shard.detectors import query_heavy_scan, query_missing_index, query_temp_spill
+from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Detector, Readings
 from services.shard.detectors.registry import DETECTORS
-from services.shard.health import rank
+from services.shard.facts.unreachable import limit_of
 from services.shard.history.metric_history import get_metric_history
 from services.shard.history.ranges import Range, asked_seconds, moment
 from services.shard.sampler.history import History
-from services.shard.unreachable import limit_of
+from services.shard.verdict.health import rank
 from services.shard.view import InstanceView, timestamp
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
