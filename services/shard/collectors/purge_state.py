@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.shard.facts.growth import COUNTER_STATEMENTS, growth
 from services.shard.facts.sessions import SESSION_STATEMENTS, read_sessions
-from services.shard.facts.transactions import read_transactions
+from services.shard.facts.transactions import read_transactions, read_view_seconds
 from services.shard.mysql.innodb_monitor import parse_monitor
 from services.shard.mysql.statements import Statement
 from services.shard.view import InstanceView, text
@@ -12,8 +12,6 @@ from storex.diagnostics.v1 import innodb_pb2, session_pb2
 
 WINDOW = 15.0
 """How far back the history's growth is measured, in seconds, where that much has been sampled."""
-_KEEPS_ITS_VIEW = ("REPEATABLE READ", "SERIALIZABLE")
-"""Isolation levels under which a transaction reads to its end what it saw at its beginning."""
 _LENGTH = "Innodb_history_list_length"
 
 
@@ -42,7 +40,5 @@ async def get_purge_state(
 
 
 def _oldest(transactions: list[session_pb2.Transaction]) -> session_pb2.Transaction | None:
-    candidates = [
-        found for found in transactions if found.connection_id > 0 and found.isolation_level in _KEEPS_ITS_VIEW
-    ]
-    return max(candidates, key=lambda found: found.age_seconds, default=None)
+    candidates = [found for found in transactions if found.connection_id > 0 and read_view_seconds(found) > 0]
+    return max(candidates, key=read_view_seconds, default=None)

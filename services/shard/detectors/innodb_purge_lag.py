@@ -1,7 +1,8 @@
 """`innodb.purge_lag`: a transaction's old read view keeps the undo of all later changes from being purged.
 
-Every server has a history for moments, and every report a read view for minutes. What tells is a client that sits idle
-on an old one while others write, or one that has kept it for so long that the history grew very large.
+Every server has a history for moments, and every report a read view for a while. What tells is a client that does
+nothing on an old one while others write, a statement that does not end meanwhile, or a transaction that has worked for
+so long that the history grew very large.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from libs.core.catalogue import HOLDER
 from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import Detection, Readings, entity
+from services.shard.facts.transactions import does_nothing, read_view_seconds, statement_seconds
 from services.shard.view import timestamp
-from storex.diagnostics.v1 import finding_pb2, innodb_pb2
+from storex.diagnostics.v1 import finding_pb2, innodb_pb2, session_pb2
 
 KIND = "innodb.purge_lag"
 TOOL = "get_purge_state"
@@ -19,8 +21,11 @@ SHORTEST_AGE = 5.0
 """A younger read view is that of ordinary work, in seconds."""
 LONG_HISTORY = 1_000
 """Undo logs from which the history matters while an idle transaction keeps it."""
+LONGEST_STATEMENT = 60.0
+"""A statement may run for so long, in seconds, before the history is held against it."""
+LARGE_HISTORY = 20_000
 LONGEST_WORK = 300.0
-"""A transaction that works may take so long, in seconds, before its history is held against it."""
+"""A transaction of many statements may take so long, in seconds."""
 HUGE_HISTORY = 200_000
 CRITICAL_HISTORY = 1_000_000
 NOTICED_AGE = 1.0
@@ -42,25 +47,27 @@ def detect(readings: Readings) -> Detection:
 def _holds_up(answer: innodb_pb2.GetPurgeStateResponse) -> bool:
     if not answer.HasField("oldest_view") or not answer.read_views:
         return False
-    view = answer.oldest_view
-    if view.idle:
-        return view.age_seconds >= SHORTEST_AGE and answer.history_list_length >= LONG_HISTORY
-    return view.age_seconds >= LONGEST_WORK and answer.history_list_length >= HUGE_HISTORY
+    view, history = answer.oldest_view, answer.history_list_length
+    if does_nothing(view):
+        return read_view_seconds(view) >= SHORTEST_AGE and history >= LONG_HISTORY
+    if statement_seconds(view) >= LONGEST_STATEMENT:
+        return history >= LARGE_HISTORY
+    return read_view_seconds(view) >= LONGEST_WORK and history >= HUGE_HISTORY
 
 
 def _until_decided(answer: innodb_pb2.GetPurgeStateResponse) -> float:
-    view = answer.oldest_view
-    young = view.idle and NOTICED_AGE <= view.age_seconds < SHORTEST_AGE and answer.read_views > 0
-    return max(0.1, SHORTEST_AGE - view.age_seconds + 0.1) if young and answer.history_list_length >= 500 else 0.0
+    view, age = answer.oldest_view, read_view_seconds(answer.oldest_view)
+    young = does_nothing(view) and NOTICED_AGE <= age < SHORTEST_AGE and answer.read_views > 0
+    return max(0.1, SHORTEST_AGE - age + 0.1) if young and answer.history_list_length >= 500 else 0.0
 
 
 def _clear(answer: innodb_pb2.GetPurgeStateResponse) -> str:
     if not answer.HasField("oldest_view"):
         return f"The history list has {answer.history_list_length} entries, and no transaction keeps a read view."
-    doing = "idle" if answer.oldest_view.idle else "at work"
+    doing = "idle" if does_nothing(answer.oldest_view) else "at work"
     return (
         f"The history list has {answer.history_list_length} entries; the oldest transaction that may keep a read view"
-        f" is {answer.oldest_view.age_seconds:.0f} s old and {doing}."
+        f" has had it for {read_view_seconds(answer.oldest_view):.0f} s and is {doing}."
     )
 
 
@@ -68,15 +75,14 @@ def _finding(answer: innodb_pb2.GetPurgeStateResponse, readings: Readings) -> fi
     view, session = answer.oldest_view, answer.oldest_view.session
     owners = (("user", session.user), ("host", session.host), ("program", session.program))
     critical = answer.history_list_length >= CRITICAL_HISTORY
-    doing = "sits idle in" if view.idle else "still works in"
     return finding_pb2.Finding(
         kind=KIND,
         severity=finding_pb2.SEVERITY_CRITICAL if critical else finding_pb2.SEVERITY_WARNING,
-        confidence=0.9 if view.idle else 0.8,
-        onset=timestamp(readings.now - view.age_seconds),
+        confidence=0.9 if does_nothing(view) else 0.8,
+        onset=timestamp(readings.now - read_view_seconds(view)),
         summary=(
-            f"Connection {view.connection_id} {doing} a transaction open for {view.age_seconds:.0f} s, whose read view"
-            f" keeps {answer.history_list_length} undo logs from being purged."
+            f"Connection {view.connection_id} {_doing(view)} a transaction open for {view.age_seconds:.0f} s, whose"
+            f" read view keeps {answer.history_list_length} undo logs from being purged."
         ),
         entities=[
             entity(HOLDER, "connection_id", str(view.connection_id)),
@@ -95,3 +101,9 @@ def _finding(answer: innodb_pb2.GetPurgeStateResponse, readings: Readings) -> fi
         ],
         impact=min(1.0, answer.history_list_length / CRITICAL_HISTORY),
     )
+
+
+def _doing(view: session_pb2.Transaction) -> str:
+    if does_nothing(view):
+        return "sits idle in" if view.idle else "only sleeps in"
+    return "still works in"

@@ -33,7 +33,9 @@ STOPPED = replication_pb2.REPLICATION_THREAD_STATE_STOPPED
 def purge(**changes: Any) -> Message:
     session = session_pb2.Session(connection_id=7, user="reports", program="notebook")
     view: dict[str, Any] = {"connection_id": 7, "age_seconds": 40.0, "idle": True, "session": session}
-    view |= {key: changes.pop(key) for key in ("age_seconds", "idle") if key in changes}
+    view["isolation_level"] = "REPEATABLE READ"
+    view |= {key: changes.pop(key) for key in ("age_seconds", "idle", "isolation_level") if key in changes}
+    session.MergeFrom(session_pb2.Session(**{key: changes.pop(key) for key in ("seconds", "state") if key in changes}))
     answer: dict[str, Any] = {
         "history_list_length": 5_000,
         "read_views": 1,
@@ -125,6 +127,14 @@ BROKEN: dict[str, Any] = {**HALTED, "applier_error_code": 1062, "error_code": 10
     ("detector", "answer"),
     [
         (innodb_purge_lag, purge()),
+        (innodb_purge_lag, purge(idle=False, seconds=30.0, state="User sleep")),
+        (innodb_purge_lag, purge(idle=False, seconds=90.0, age_seconds=95.0, history_list_length=50_000)),
+        (
+            innodb_purge_lag,
+            purge(
+                idle=False, seconds=90.0, age_seconds=95.0, history_list_length=50_000, isolation_level="READ COMMITTED"
+            ),
+        ),
         (innodb_flush_per_commit, commits()),
         (innodb_buffer_pool, pool()),
         (capacity_auto_increment, column()),
@@ -150,6 +160,9 @@ def test_a_fault_is_found_with_all_that_a_report_has_to_cite(detector: Any, answ
         (innodb_purge_lag, purge(age_seconds=2.0)),
         (innodb_purge_lag, purge(history_list_length=40)),
         (innodb_purge_lag, purge(idle=False)),
+        (innodb_purge_lag, purge(idle=False, seconds=90.0, age_seconds=95.0)),
+        (innodb_purge_lag, purge(idle=False, seconds=2.0, age_seconds=95.0, history_list_length=50_000)),
+        (innodb_purge_lag, purge(isolation_level="READ COMMITTED")),
         (innodb_purge_lag, purge(read_views=0)),
         (innodb_flush_per_commit, commits(variable="")),
         (innodb_flush_per_commit, commits(commits_per_second=20.0)),

@@ -65,8 +65,8 @@ class GetPurgeStateResponse(_message.Message):
 
     @_builtins.property
     def oldest_view(self) -> _session_pb2.Transaction:
-        """The oldest open transaction that keeps its read view until it ends, idle ones included; unset where there
-        is none.
+        """The transaction that may have kept a read view for longest, idle ones included: from its beginning under
+        REPEATABLE READ, for as long as its statement runs under READ COMMITTED; unset where there is none.
         """
 
     def __init__(
