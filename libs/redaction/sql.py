@@ -23,6 +23,8 @@ from libs.redaction.tables import tables_in
 MAX_LENGTH = 65_536
 """Longest text that is looked at, in characters; what follows is dropped."""
 
+OWN_DIGEST = "sx-"
+"""How Storex's own digests begin."""
 
 _TIGHT = frozenset({",", ")", ";", "."})
 _TIGHT_AFTER = frozenset({"(", ".", "@", "@@"})
@@ -50,7 +52,7 @@ def normalise(sql: str) -> NormalisedSql:
     if not complete and tokens[-1:] != [MORE]:
         tokens.append(MORE)
     text = _joined(tokens)
-    digest = f"sx-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    digest = f"{OWN_DIGEST}{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     return NormalisedSql(text, digest, tables_in(tokens), complete)
 
 

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 
 from libs.core.paging import page_of
 from services.shard.history.past_work import PastWork, past_work
+from services.shard.mysql.programs import INSIDE
 from services.shard.mysql.source import ResultSets
 from services.shard.mysql.statements import Statement
 from services.shard.sampler.history import DigestKey, DigestSample, RunningStatement
 from services.shard.sight.counting import COUNTING_STATEMENTS, uncounted_statements
-from services.shard.view import InstanceView, timestamp, whole
+from services.shard.view import InstanceView, text, timestamp, whole
 from services.shard.work.digest_window import DigestDelta, cumulative, deltas, lost_work
+from services.shard.work.joined_rows import joined_rows
 from services.shard.work.running_work import RECENT, RunningWork, running_work
 from services.shard.work.statement_texts import KnownStatement
 from services.shard.work.system_statements import is_system
@@ -33,7 +35,7 @@ SHORTEST_WINDOW = 1.0
 KEPT_APART = 2.0
 """What was read for an answer is kept as a sample where the last one is older than this, in seconds."""
 UNSEEN_CALL_LOAD = 0.25
-"""Sessions busy in procedures, which may hide one that matters."""
+"""Sessions busy in procedures whose statements nobody counts, which may hide one that matters."""
 _CALLS = re.compile(r"\s*CALL\b", re.IGNORECASE)
 
 _UNSAMPLED = entity_pb2.Limit(
@@ -64,7 +66,8 @@ async def list_top_queries(
         measured = max(now - before.at, 1e-3)
         running = dict(running_work(view.history.activity, now, measured, await _in_lock_wait(view, now)))
         queries, limits = _counted(view, results, before, measured, running)
-        limits += [*uncounted_statements(results), *prepared(view, results, before.at), *_within_calls(queries)]
+        limits += [*uncounted_statements(results), *prepared(view, results, before.at)]
+        limits += _within_calls(queries, _counted_inside(results))
     else:
         queries, measured = _sampled(view, now, window)
         limits = [_UNSAMPLED]
@@ -128,12 +131,17 @@ def _counted(
     # A slow server is sampled seldom. A world stays as it was: answers must not depend on what is asked beside them.
     if not view.snapshot and now - view.history.digests[-1].at >= KEPT_APART:
         view.history.add_digests(DigestSample(now, rows_now))
+    grown = deltas(rows, before.counters)
+    uncounted = results.capabilities.engine == "MariaDB"
+    buffered = joined_rows(grown, view.history, before.at, measured) if uncounted else {}
     queries = []
-    for delta in deltas(rows, before.counters):
+    for delta in grown:
         known = view.texts.of_engine(delta.digest, delta.digest_text)
         if not is_system(delta.schema, known.tables):
             stats = _stats(delta, known, measured)
-            change = work_change(view.history.digests, delta, rows_now[delta.key], now)
+            stats.rows_estimated = buffered.get(delta.key, 0)
+            stats.rows_examined += stats.rows_estimated
+            change = work_change(view.history.digests, delta, rows_now[delta.key], now, joins_uncounted=uncounted)
             if change is not None:
                 stats.work_change.CopyFrom(_work_change(change, view))
             if delta.key in running:
@@ -208,9 +216,16 @@ def _qualified(tables: tuple[str, ...], schema: str) -> list[str]:
     return [table if "." in table or not schema else f"{schema}.{table}" for table in tables]
 
 
-def _within_calls(queries: list[diagnostics_pb2.QueryStats]) -> Iterator[entity_pb2.Limit]:
-    """What procedures run inside has no digest; a CALL has its time, but not the rows that were read."""
-    load = sum(query.load for query in queries if _CALLS.match(query.statement.digest_text))
+def _counted_inside(results: ResultSets) -> set[DigestKey]:
+    """The CALLs whose counters have in them what their procedures ran."""
+    rows = results.rows(Statement.DIGESTS)
+    return {(text(row["schema_name"]), text(row["digest"])) for row in rows if row.get(INSIDE)}
+
+
+def _within_calls(queries: list[diagnostics_pb2.QueryStats], counted: set[DigestKey]) -> Iterator[entity_pb2.Limit]:
+    """What procedures run inside has no digest; where it is not counted either, a CALL has its time and no rows."""
+    calls = [query for query in queries if _CALLS.match(query.statement.digest_text)]
+    load = sum(query.load for query in calls if (query.schema, query.statement.digest) not in counted)
     if load >= UNSEEN_CALL_LOAD:
         yield entity_pb2.Limit(
             source="statement_digests",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from libs.core.catalogue import AFFECTED, CAUSE
 from services.shard.detectors.citation import cite
 from services.shard.detectors.readings import entity
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2, session_pb2
 
+_CALL = re.compile(r"\s*CALL\s+((?:`[^`]*`|[^\s(`])+)", re.IGNORECASE)
 CRITICAL_SESSIONS, CRITICAL_WAIT = 3, 10.0
 """So many sessions that wait, or one that waits so many seconds, is critical."""
 
@@ -48,7 +51,13 @@ def statement_parts(query: diagnostics_pb2.QueryStats) -> list[entity_pb2.Entity
 
 def named_tables(query: diagnostics_pb2.QueryStats) -> str:
     """The tables of a statement, for a sentence."""
-    return " and ".join(query.tables) or "an unknown table"
+    call = _CALL.match(query.statement.digest_text)
+    return " and ".join(query.tables) or (f"what {call[1]} reads" if call else "an unknown table")
+
+
+def about(query: diagnostics_pb2.QueryStats) -> str:
+    """What stands before the number of rows that a statement reads, where that is an estimate in part."""
+    return "about " if query.rows_estimated else ""
 
 
 STATEMENT_TOOL = "list_top_queries"

@@ -6,7 +6,7 @@ the other, is how a batch works, and not told.
 
 from __future__ import annotations
 
-from services.shard.detectors.parts import named_tables, statement_evidence, statement_parts
+from services.shard.detectors.parts import about, named_tables, statement_evidence, statement_parts
 from services.shard.detectors.query_scans import calls_of, lacks_index, load_of, looks_for_few_rows, runs_on_and_on
 from services.shard.detectors.readings import Detection, Readings, limit_codes
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
@@ -95,6 +95,6 @@ def _doing(query: diagnostics_pb2.QueryStats) -> str:
         )
     per_call = query.rows_examined / query.calls
     return (
-        f"reads {per_call:.0f} rows a call, as it is written to, {query.calls_per_second:.1f} times a second; it keeps"
-        f" {load_of(query):.1f} sessions busy."
+        f"reads {about(query)}{per_call:.0f} rows a call, as it is written to, {query.calls_per_second:.1f} times a"
+        f" second; it keeps {load_of(query):.1f} sessions busy."
     )

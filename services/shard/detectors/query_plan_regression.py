@@ -6,7 +6,7 @@ more data or another parameter, and nothing is wrong with the plan.
 
 from __future__ import annotations
 
-from services.shard.detectors.parts import named_tables, statement_evidence, statement_parts
+from services.shard.detectors.parts import about, named_tables, statement_evidence, statement_parts
 from services.shard.detectors.readings import Detection, Readings, limit_codes
 from storex.diagnostics.v1 import diagnostics_pb2, finding_pb2
 
@@ -75,7 +75,7 @@ def _finding(answer: diagnostics_pb2.ListTopQueriesResponse, place: int) -> find
         confidence=0.92 if scans else 0.8,
         onset=query.work_change.changed_at,
         summary=(
-            f"A statement on {named_tables(query)} now reads {after.rows_examined:.0f} rows"
+            f"A statement on {named_tables(query)} now reads {about(query)}{after.rows_examined:.0f} rows"
             f" a call, {before.rows_examined:.0f} before, to return or change {after.rows_returned:.1f}"
             + (", and no longer uses an index." if scans else ".")
         ),

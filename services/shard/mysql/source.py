@@ -14,12 +14,15 @@ from services.shard.mysql.connection import Connection, Row
 from services.shard.mysql.errors import translate
 from services.shard.mysql.executor import InstanceExecutor
 from services.shard.mysql.features import DEPENDS_ON, GAPS, Capabilities, Feature, Gap
+from services.shard.mysql.prepared import PreparedTotals
+from services.shard.mysql.programs import with_what_they_ran
 from services.shard.mysql.statements import KEPT_SECONDS, ROW_CAPS, Statement
 from storex.common.v1 import entity_pb2
 
 REDETECT_SECONDS = 60.0
 """How long detected capabilities hold: consumers and privileges change without a restart."""
 
+_OF_DIGESTS = (Statement.DIGESTS, Statement.RECENT_DIGESTS)
 COST_SHARE = 0.02
 """Largest share of time that a statement of `KEPT_SECONDS` may take: what is dear is kept for longer."""
 
@@ -100,6 +103,7 @@ class LiveSource:
         self._detected: Capabilities | None = None
         self._detected_at = 0.0
         self._kept: dict[Statement, tuple[float, list[Row]]] = {}
+        self._prepared = PreparedTotals()
 
     @property
     def capabilities(self) -> Capabilities | None:
@@ -139,16 +143,22 @@ class LiveSource:
         self, connection: Connection, statement: Statement, capabilities: Capabilities
     ) -> list[Row] | Gap:
         if statement not in KEPT_SECONDS:
-            return _read_one(connection, statement, capabilities)
+            return self._read_now(connection, statement, capabilities)
         began = self._clock.monotonic()
         until, rows = self._kept.get(statement, (0.0, []))
         if began < until:
             return rows
-        answer = _read_one(connection, statement, capabilities)
+        answer = self._read_now(connection, statement, capabilities)
         if not isinstance(answer, Gap):
             now = self._clock.monotonic()
             self._kept[statement] = (now + max(KEPT_SECONDS[statement], (now - began) / COST_SHARE), answer)
         return answer
+
+    def _read_now(self, connection: Connection, statement: Statement, capabilities: Capabilities) -> list[Row] | Gap:
+        answer = _read_one(connection, statement, capabilities)
+        if isinstance(answer, Gap) or statement not in _OF_DIGESTS:
+            return answer
+        return self._prepared.in_place_of_handles(with_what_they_ran(answer))
 
     def _capabilities_of(self, connection: Connection) -> Capabilities:
         now = self._clock.monotonic()

@@ -40,7 +40,8 @@ class Statement(Enum):
     INNODB_STATUS = "innodb_status"
     """One row with the monitor's text in `status`."""
     DIGESTS = "digests"
-    """schema_name, digest, digest_text and the counters of `DIGEST_COUNTERS`, times in picoseconds."""
+    """schema_name, digest, digest_text and the counters of `DIGEST_COUNTERS`, times in picoseconds; counts_inside, 1
+    where the counters of a CALL have in them what its procedure ran."""
     RECENT_DIGESTS = "recent_digests"
     """The rows of `DIGESTS` that were seen in the last `RECENT_SECONDS`."""
     CLIENT_VERSIONS = "client_versions"
@@ -157,6 +158,10 @@ DIGEST_COUNTERS = (
     "full_scans",
 )
 """The counters of `Statement.DIGESTS`, in this order in samples."""
+HANDLE = "handle:"
+"""Stands before the place in memory of a prepared statement, in rows that are of one session's handle of it."""
+PROCEDURE = "procedure"
+"""Stands in the place of the digest in rows that are of a procedure; its name is in the place of the text."""
 
 RECENT_SECONDS = 90
 """How far back `Statement.RECENT_DIGESTS` looks, by the server's clock."""

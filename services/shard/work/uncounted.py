@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from libs.redaction.sql import OWN_DIGEST
 from services.shard.mysql.source import ResultSets
+from services.shard.mysql.statements import DIGEST_COUNTERS
 from services.shard.view import InstanceView
 from services.shard.work.digest_window import LostWork
 from storex.common.v1 import entity_pb2
 
 UNSEEN_LOAD, UNSEEN_CALLS = 0.05, 5.0
 """Sessions busy with statements that have no digest, or their calls a second, that may hide one that matters."""
+UNSEEN_SHARE = 0.25
+"""What is counted and what is executed were read at other moments: so far they may be apart."""
+_CALLS = DIGEST_COUNTERS.index("calls")
 _EXECUTED = "Com_stmt_execute"
 _PICO = 1e12
 
@@ -33,15 +38,33 @@ def table_full(lost: LostWork, seconds: float) -> Iterator[entity_pb2.Limit]:
 
 
 def prepared(view: InstanceView, results: ResultSets, since: float) -> Iterator[entity_pb2.Limit]:
-    """MariaDB gives no digest to what clients prepare in binary and then execute."""
+    """MariaDB gives no digest to what clients prepare in binary; of handles that are soon closed nothing is counted."""
     samples = [one for one in view.history.status if one.at >= since and _EXECUTED in one.values]
     if results.capabilities.engine != "MariaDB" or len(samples) < 2 or samples[-1].at <= samples[0].at:
         return
     rate = (samples[-1].values[_EXECUTED] - samples[0].values[_EXECUTED]) / (samples[-1].at - samples[0].at)
-    if rate >= UNSEEN_CALLS:
+    unseen = rate - _counted(view, since)
+    if unseen >= max(UNSEEN_CALLS, UNSEEN_SHARE * rate):
         yield entity_pb2.Limit(
             source="statement_digests",
             code="PREPARED_UNSEEN",
-            message=f"{rate:.0f} statements a second are prepared in binary; this engine counts these under no digest.",
-            remedy="Let clients send statements as text (useServerPrepStmts=false, emulated prepares and the like).",
+            message=(
+                f"{unseen:.0f} statements a second are prepared in binary and counted nowhere: this engine counts them"
+                " for as long as their handles are kept."
+            ),
+            remedy=(
+                "Let clients keep what they prepared, or send statements as text (useServerPrepStmts=false, emulated"
+                " prepares and the like)."
+            ),
         )
+
+
+def _counted(view: InstanceView, since: float) -> float:
+    """How many of them a second were counted all the same."""
+    samples = [one for one in view.history.digests if one.at >= since]
+    if len(samples) < 2 or samples[-1].at <= samples[0].at:
+        return 0.0
+    first, last = samples[0].counters, samples[-1].counters
+    own = [key for key in last if key[1].startswith(OWN_DIGEST)]
+    calls = sum(last[key][_CALLS] - first[key][_CALLS] if key in first else last[key][_CALLS] for key in own)
+    return calls / (samples[-1].at - samples[0].at)

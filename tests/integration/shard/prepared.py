@@ -7,28 +7,37 @@ import struct
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-_PREPARE, _EXECUTE = 0x16, 0x17
+_PREPARE, _EXECUTE, _CLOSE = 0x16, 0x17, 0x19
+_INT64 = b"\x08\x00"
 
 
 class Prepared:
-    """A statement without parameters that a session has prepared."""
+    """A statement that a session has prepared, with numbers as parameters."""
 
     def __init__(self, connection: Connection[Cursor], statement: str) -> None:
         self._connection = connection
         connection._execute_command(_PREPARE, statement)  # type: ignore[attr-defined]
         answer = self._packet()
-        self._number, columns, parameters = struct.unpack("<IHH", answer[1:9])
-        for described in (parameters, columns):
+        self._number, columns, self._parameters = struct.unpack("<IHH", answer[1:9])
+        for described in (self._parameters, columns):
             self._skip(described)
 
-    def execute(self) -> None:
+    def execute(self, *numbers: int) -> None:
         """Run it, and take its rows."""
-        self._connection._execute_command(_EXECUTE, struct.pack("<IBI", self._number, 0, 1))  # type: ignore[attr-defined]
+        body = struct.pack("<IBI", self._number, 0, 1)
+        if numbers:
+            body += bytes((self._parameters + 7) // 8) + b"\x01" + _INT64 * self._parameters
+            body += b"".join(struct.pack("<q", number) for number in numbers)
+        self._connection._execute_command(_EXECUTE, body)  # type: ignore[attr-defined]
         columns = self._packet()[0]
         self._skip(columns)
         if columns:
             while self._packet()[0] != 0xFE:
                 pass
+
+    def close(self) -> None:
+        """Give the handle back; the server does not answer to that."""
+        self._connection._execute_command(_CLOSE, struct.pack("<I", self._number))  # type: ignore[attr-defined]
 
     def _skip(self, packets: int) -> None:
         """So many descriptions, and what ends them."""

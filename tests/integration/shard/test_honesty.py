@@ -93,6 +93,21 @@ def prepared_scan(engine: RunningEngine) -> AbstractContextManager[None]:
     return prepared(engine, "SELECT id FROM parcels WHERE label = 'nowhere'")
 
 
+@contextmanager
+def scan_prepared_anew(engine: RunningEngine) -> Iterator[None]:
+    """Sessions that prepare the same again for each time that they send it, and close it."""
+
+    def work(stopping: threading.Event) -> None:
+        with engine.connect(user="shopper", password=PASSWORD, database="shop") as client:
+            while not stopping.wait(0.02):
+                statement = Prepared(client, "SELECT id FROM parcels WHERE label = 'elsewhere'")
+                statement.execute()
+                statement.close()
+
+    with at_work(work, 2):
+        yield
+
+
 def prepared_retries(engine: RunningEngine) -> AbstractContextManager[None]:
     return prepared(engine, MANY)
 
@@ -212,6 +227,7 @@ CASES = {
     "scan.no_text": Blindness("query.missing_index", scan, options=("--max-digest-length=0",)),
     "scan.table_full": Blindness("query.missing_index", scan, options=("--performance-schema-digests-size=5",)),
     "scan.prepared": Blindness("query.missing_index", prepared_scan),
+    "scan.prepared_anew": Blindness("query.missing_index", scan_prepared_anew),
     "scan.procedure": Blindness("query.missing_index", scan_in_a_procedure),
     "retries.unobserved": Blindness("traffic.retry_storm", retries, observed=False),
     "retries.instrument": Blindness("traffic.retry_storm", retries, off=_SELECTS),

@@ -10,6 +10,8 @@ from services.shard.work.digest_window import DigestDelta
 from services.shard.work.work_changes import unindexed_calls, work_change
 
 KEY = ("shop", "d1")
+MILLISECOND = 10**9
+"""In picoseconds."""
 DELTA = DigestDelta(*KEY, "SELECT ?", {})
 
 
@@ -62,3 +64,21 @@ def test_a_change_that_is_over_is_none() -> None:
     good, bad = counters(calls=100, rows_examined=1_000), counters(calls=150, rows_examined=1_000_000)
     assert work_change(samples(good), DELTA, bad, 1.0) is not None
     assert work_change(samples(good, bad), DELTA, counters(calls=200, rows_examined=1_000_500), 2.0) is None
+
+
+def test_joins_that_the_engine_does_not_count_are_estimated_once_they_begin() -> None:
+    indexed = counters(
+        calls=100, rows_examined=6_400, rows_sent=2_400, total_picoseconds=20 * MILLISECOND, full_scans=100
+    )
+    joined = {"rows_examined": 8_000, "rows_sent": 4_800, "total_picoseconds": 4_020 * MILLISECOND}
+    whole = counters(calls=200, full_scans=200, full_joins=100, **joined)
+    assert work_change(samples(indexed), DELTA, whole, 1.0) is None
+    change = work_change(samples(indexed), DELTA, whole, 1.0, joins_uncounted=True)
+    assert change is not None
+    assert (change.before.rows_examined, change.after.rows_examined) == (64.0, 40_000.0)
+
+
+def test_a_join_that_was_so_before_is_not_called_changed_because_it_takes_longer() -> None:
+    quick = counters(calls=100, rows_examined=4_000, total_picoseconds=20 * MILLISECOND, full_joins=100)
+    slow = counters(calls=200, rows_examined=8_000, total_picoseconds=4_020 * MILLISECOND, full_joins=200)
+    assert work_change(samples(quick), DELTA, slow, 1.0, joins_uncounted=True) is None

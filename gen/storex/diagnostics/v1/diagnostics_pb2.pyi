@@ -785,7 +785,9 @@ class CallCost(_message.Message):
     average_seconds: _builtins.float
     """Average time of a call, in seconds."""
     rows_examined: _builtins.float
-    """Rows read a call."""
+    """Rows read a call; where the statement began to join without an index, MariaDB does not count them, and this is
+    an estimate by the time that a call takes.
+    """
     rows_returned: _builtins.float
     """Rows returned or changed a call."""
     unindexed_share: _builtins.float
@@ -874,6 +876,7 @@ class QueryStats(_message.Message):
     RUNNING_SECONDS_FIELD_NUMBER: _builtins.int
     RUNNING_ROWS_EXAMINED_FIELD_NUMBER: _builtins.int
     RUNNING_LOAD_FIELD_NUMBER: _builtins.int
+    ROWS_ESTIMATED_FIELD_NUMBER: _builtins.int
     schema: _builtins.str
     """The default schema that it ran in."""
     calls: _builtins.int
@@ -918,6 +921,10 @@ class QueryStats(_message.Message):
     """Rows that they have read so far, where the engine tells: MariaDB does, MySQL does not."""
     running_load: _builtins.float
     """Sessions that samples of the process list caught running it, on average over the window."""
+    rows_estimated: _builtins.int
+    """How many of `rows_examined` are an estimate: what MariaDB reads through its join buffer, for joins without an
+    index, it counts for the server and for no statement.
+    """
     @_builtins.property
     def statement(self) -> _session_pb2.Statement:
         """The statement."""
@@ -958,10 +965,11 @@ class QueryStats(_message.Message):
         running_seconds: _builtins.float = ...,
         running_rows_examined: _builtins.int = ...,
         running_load: _builtins.float = ...,
+        rows_estimated: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement", "work_change", b"work_change"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_seconds", b"average_seconds", "calls", b"calls", "calls_per_second", b"calls_per_second", "errors", b"errors", "full_joins", b"full_joins", "full_scans", b"full_scans", "load", b"load", "lock_seconds", b"lock_seconds", "no_index_used", b"no_index_used", "rows_affected", b"rows_affected", "rows_examined", b"rows_examined", "rows_sent", b"rows_sent", "running_load", b"running_load", "running_rows_examined", b"running_rows_examined", "running_seconds", b"running_seconds", "running_sessions", b"running_sessions", "schema", b"schema", "sort_merge_passes", b"sort_merge_passes", "statement", b"statement", "tables", b"tables", "temp_disk_tables", b"temp_disk_tables", "temp_tables", b"temp_tables", "total_seconds", b"total_seconds", "unindexed_calls", b"unindexed_calls", "work_change", b"work_change"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["average_seconds", b"average_seconds", "calls", b"calls", "calls_per_second", b"calls_per_second", "errors", b"errors", "full_joins", b"full_joins", "full_scans", b"full_scans", "load", b"load", "lock_seconds", b"lock_seconds", "no_index_used", b"no_index_used", "rows_affected", b"rows_affected", "rows_estimated", b"rows_estimated", "rows_examined", b"rows_examined", "rows_sent", b"rows_sent", "running_load", b"running_load", "running_rows_examined", b"running_rows_examined", "running_seconds", b"running_seconds", "running_sessions", b"running_sessions", "schema", b"schema", "sort_merge_passes", b"sort_merge_passes", "statement", b"statement", "tables", b"tables", "temp_disk_tables", b"temp_disk_tables", "temp_tables", b"temp_tables", "total_seconds", b"total_seconds", "unindexed_calls", b"unindexed_calls", "work_change", b"work_change"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from services.shard.mysql.features import Capabilities, Feature
-from services.shard.mysql.statements import NEEDS, RECENT_SECONDS, ROW_CAPS, Statement
+from services.shard.mysql.statements import HANDLE, NEEDS, PROCEDURE, RECENT_SECONDS, ROW_CAPS, Statement
 
 Sql = str | Callable[[Capabilities], str]
 """A statement's text, or how to choose it by what the server offers."""
@@ -53,15 +53,38 @@ COMMON_SESSION_SETTINGS = (
     "SET SESSION time_zone = '+00:00', SESSION wait_timeout = 120, SESSION net_write_timeout = 10",
 )
 
-_DIGESTS = (
-    "SELECT schema_name, digest, LEFT(digest_text, 1024) AS digest_text, count_star AS calls,"
-    " sum_timer_wait AS total_picoseconds, sum_lock_time AS lock_picoseconds, sum_errors AS errors,"
+_SUMS = (
+    " sum_lock_time AS lock_picoseconds, sum_errors AS errors,"
     " sum_rows_affected AS rows_affected, sum_rows_sent AS rows_sent, sum_rows_examined AS rows_examined,"
     " sum_created_tmp_disk_tables AS temp_disk_tables, sum_no_index_used AS no_index_used,"
     " sum_created_tmp_tables AS temp_tables, sum_sort_merge_passes AS sort_merge_passes,"
     " sum_select_full_join AS full_joins, sum_select_scan AS full_scans"
-    " FROM performance_schema.events_statements_summary_by_digest"
 )
+_TIMED = "count_star AS calls, sum_timer_wait AS total_picoseconds"
+_PROCEDURES = (
+    f"SELECT object_schema AS schema_name, '{PROCEDURE}' AS digest, object_name AS digest_text,"  # noqa: S608
+    f" {_TIMED},{_SUMS} FROM performance_schema.events_statements_summary_by_program"
+    " WHERE object_type = 'PROCEDURE' AND object_schema <> 'sys' AND count_star > 0"
+)
+
+
+def digests(condition: str = "") -> str:
+    """`Statement.DIGESTS` or `Statement.RECENT_DIGESTS`: the rows of digests, and those of procedures."""
+    return (
+        "SELECT schema_name, digest, LEFT(digest_text, 1024) AS digest_text,"  # noqa: S608
+        f" {_TIMED},{_SUMS} FROM performance_schema.events_statements_summary_by_digest{condition}"
+        f" UNION ALL {_PROCEDURES}"
+    )
+
+
+HANDLES = (
+    f" UNION ALL SELECT t.processlist_db, CONCAT('{HANDLE}', p.object_instance_begin), LEFT(p.sql_text, 4096),"  # noqa: S608
+    f" p.count_execute, p.sum_timer_execute,{_SUMS} FROM performance_schema.prepared_statements_instances p"
+    " LEFT JOIN performance_schema.threads t ON t.thread_id = p.owner_thread_id WHERE p.statement_name IS NULL"
+)
+"""What the engine counts for each handle of a statement that a client prepared in binary, to be added to `digests`."""
+
+RECENTLY = f" WHERE last_seen >= NOW(6) - INTERVAL {RECENT_SECONDS} SECOND"
 
 ENGINE_COUNTERS = (
     "SELECT 'log_flushes' AS variable_name, SUM(count_misc) AS value"
@@ -135,8 +158,8 @@ COMMON_STATEMENTS: dict[Statement, Sql] = {
         " FROM information_schema.innodb_trx"
     ),
     Statement.METADATA_LOCKS: metadata_locks(OWN_ID),
-    Statement.DIGESTS: _DIGESTS,
-    Statement.RECENT_DIGESTS: f"{_DIGESTS} WHERE last_seen >= NOW(6) - INTERVAL {RECENT_SECONDS} SECOND",
+    Statement.DIGESTS: digests(),
+    Statement.RECENT_DIGESTS: digests(RECENTLY),
     Statement.CLIENT_VERSIONS: (
         "SELECT processlist_id AS connection_id, attr_name AS attribute, attr_value AS value"
         " FROM performance_schema.session_connect_attrs"

@@ -6,9 +6,12 @@ from services.shard.mysql.dialects.base import (
     COMMON_PROBES,
     COMMON_SESSION_SETTINGS,
     COMMON_STATEMENTS,
+    HANDLES,
     OWN_ID,
+    RECENTLY,
     Dialect,
     applier_locks,
+    digests,
     metadata_locks,
 )
 from services.shard.mysql.features import Feature
@@ -35,6 +38,8 @@ MARIADB = Dialect(
     statement_limit=lambda seconds: f"SET SESSION max_statement_time = {seconds:.3f}",
     statements={
         **COMMON_STATEMENTS,
+        Statement.DIGESTS: f"{digests()}{HANDLES}",
+        Statement.RECENT_DIGESTS: f"{digests(RECENTLY)}{HANDLES}",
         Statement.SERVER: (
             "SELECT VERSION() AS version, @@global.performance_schema AS performance_schema,"
             " @@global.read_only AS read_only, @@global.max_connections AS max_connections,"

@@ -73,6 +73,14 @@ def joins_without_an_index(clinic: Clinic) -> Truth:
     return _slow(clinic, "query.missing_index", statement, "beds", "visits", upto=BEDS)
 
 
+_LISTED = "SELECT b.bed_no, v.reason FROM beds b JOIN visits v ON v.bed_label = b.label WHERE b.ward = CONCAT('W', %s)"
+
+
+def joins_many_without_an_index(clinic: Clinic) -> Truth:
+    """A join of several rows over a column that has none: MariaDB does not count what it reads for that."""
+    return _slow(clinic, "query.missing_index", _LISTED, "beds", "visits", upto=4)
+
+
 def sorts_for_a_few(clinic: Clinic) -> Truth:
     """The latest few by a column without an index, and no WHERE at all."""
     statement = "SELECT visit_no, reason FROM visits ORDER BY reason DESC LIMIT 5"
@@ -130,6 +138,27 @@ def loses_its_index(clinic: Clinic) -> Truth:
     clinic.administrator.execute(f"ALTER TABLE {DATABASE}.visits DROP INDEX by_phone")
     before = clients.operations
     _enough(clients, before + 20)
+    return clinic.by_statement("query.plan_regression", statement, "visits")
+
+
+def loses_the_index_of_a_join(clinic: Clinic) -> Truth:
+    """The index that a join went by is dropped."""
+    clinic.administrator.execute(f"ALTER TABLE {DATABASE}.visits ADD INDEX by_label (bed_label)")
+    clients = clinic.run("lookup", 3, 25.0, _LISTED, among(4))
+    _enough(clients, 120)
+    clinic.administrator.execute(f"ALTER TABLE {DATABASE}.visits DROP INDEX by_label")
+    _enough(clients, clients.operations + 20)
+    return clinic.by_statement("query.plan_regression", _LISTED, "beds", "visits")
+
+
+def loses_sight_of_its_index(clinic: Clinic) -> Truth:
+    """The index that a statement used is hidden from the optimizer."""
+    statement = "SELECT visit_no FROM visits WHERE phone = CAST(5550000 + %s AS CHAR)"
+    clients = clinic.run("lookup", 3, 25.0, statement, among(9_000))
+    _enough(clients, 120)
+    hidden = "IGNORED" if clinic.administrator.is_mariadb() else "INVISIBLE"
+    clinic.administrator.execute(f"ALTER TABLE {DATABASE}.visits ALTER INDEX by_phone {hidden}")
+    _enough(clients, clients.operations + 20)
     return clinic.by_statement("query.plan_regression", statement, "visits")
 
 
@@ -296,6 +325,9 @@ FAULTS = {
     "missing_index.function": Fault("A function around the indexed column", calculates_with_the_column),
     "missing_index.conversion": Fault("Text compared with a number", compares_text_with_a_number),
     "missing_index.join": Fault("A join over a column without an index", joins_without_an_index),
+    "missing_index.join_many": Fault(
+        "A join of several rows over a column without an index", joins_many_without_an_index
+    ),
     "missing_index.sort": Fault("The latest few by a column without an index, no WHERE", sorts_for_a_few),
     "missing_index.count": Fault("A COUNT of very few rows", counts_few),
     "missing_index.update": Fault("Updates without an index for which nobody waits", changes_without_an_index),
@@ -304,6 +336,8 @@ FAULTS = {
     "heavy_scan.group": Fault("A whole table is summed up all the time", adds_all_up),
     "heavy_scan.never_ends": Fault("Several sessions run a statement of which no call ends", never_ends),
     "plan_regression.dropped": Fault("The index in use is dropped", loses_its_index),
+    "plan_regression.join": Fault("The index that a join went by is dropped", loses_the_index_of_a_join),
+    "plan_regression.hidden": Fault("The index in use is hidden from the optimizer", loses_sight_of_its_index),
     "n_plus_one.children": Fault("Several rows for each entry of a list", children_of_each),
     "n_plus_one.short": Fault("A short list, looked up in another table one by one", one_by_one),
     "leak.two": Fault("Two programs leak connections", two_leak),
