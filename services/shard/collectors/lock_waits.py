@@ -6,6 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from services.shard.facts.flush_waits import STATE as FLUSH_STATE
+from services.shard.facts.flush_waits import flush_edges
 from services.shard.facts.lock_forest import Chain, Edge, Forest, grow
 from services.shard.facts.sessions import SESSION_STATEMENTS, read_sessions
 from services.shard.facts.transactions import read_transactions
@@ -35,6 +37,7 @@ _STATES = (
     ("Waiting for stored", METADATA),
     ("Waiting for trigger metadata lock", METADATA),
     ("Waiting for event metadata lock", METADATA),
+    (FLUSH_STATE, METADATA),
     ("Waiting for global read lock", GLOBAL),
     ("Waiting for backup lock", GLOBAL),
     ("Waiting for commit lock", GLOBAL),
@@ -59,7 +62,7 @@ async def get_lock_waits(
     )
     sessions = read_sessions(results, view.texts)
     transactions = {found.connection_id: found for found in read_transactions(results, sessions)}
-    forest = grow([*_row_edges(results), *_metadata_edges(results)])
+    forest = grow([*_row_edges(results), *_metadata_edges(results), *flush_edges(sessions)])
     waits = _row_wait_seconds(results)
     waiters = [_waiter(chain, sessions, waits) for chain in forest.chains.values()]
     waiters += _unexplained(results, sessions, transactions, waits, forest)

@@ -23,6 +23,8 @@ NOTICED_WAIT = 0.1
 """From here on a wait for an idle holder is worth another look, in seconds."""
 LOAD = 0.2
 """Where so many sessions' waits end on average, a holder is looked at twice."""
+GIVEN_UP_LOAD = 0.5
+"""Where so many sessions' waits end on average, those for an idle holder are short because they are given up."""
 BETWEEN_LOOKS = 0.5
 """Seconds after which a passing holder is gone."""
 START_STEP = 1.0
@@ -39,7 +41,7 @@ def detect(readings: Readings) -> Detection:
         blind = _blind(answer)
         if blind is not None:
             return blind
-    blocking = [place for place, holder in enumerate(answer.holders) if _is_blocker(holder)]
+    blocking = [place for place, holder in enumerate(answer.holders) if _is_blocker(holder, answer)]
     guilty = [place for place in blocking if _holds_on(answer.holders[place], readings)][:MOST_FINDINGS]
     if not guilty:
         return Detection(reason=_clear(answer), look_again=BETWEEN_LOOKS if blocking else _until_decided(answer))
@@ -68,9 +70,11 @@ def _until_decided(answer: diagnostics_pb2.GetLockWaitsResponse) -> float:
     return SHORTEST_WAIT - max(young) + 0.05 if young else 0.0
 
 
-def _is_blocker(holder: diagnostics_pb2.LockHolder) -> bool:
-    if holder.kind != diagnostics_pb2.LOCK_KIND_ROW or holder.longest_wait_seconds < SHORTEST_WAIT:
+def _is_blocker(holder: diagnostics_pb2.LockHolder, answer: diagnostics_pb2.GetLockWaitsResponse) -> bool:
+    if holder.kind != diagnostics_pb2.LOCK_KIND_ROW:
         return False
+    if holder.longest_wait_seconds < SHORTEST_WAIT:
+        return holder.longest_wait_seconds >= NOTICED_WAIT and _rests(holder) and answer.row_lock_load >= GIVEN_UP_LOAD
     age = holder.transaction.age_seconds
     return not holder.HasField("transaction") or age + START_STEP >= holder.longest_wait_seconds
 
@@ -78,11 +82,14 @@ def _is_blocker(holder: diagnostics_pb2.LockHolder) -> bool:
 def _holds_on(holder: diagnostics_pb2.LockHolder, readings: Readings) -> bool:
     """Where others' waits end all the time, a holder may have waited as long as they have, and be gone in a moment."""
     answer, earlier = readings.lock_waits, readings.previous.lock_waits if readings.previous is not None else None
-    # Idle times and starts are whole seconds to some engines: less than a step beyond the shortest may be a moment.
-    rests = holder.transaction.idle_seconds >= SHORTEST_WAIT + START_STEP
-    if answer is None or answer.row_lock_load < LOAD or rests:
+    if answer is None or answer.row_lock_load < LOAD or _rests(holder):
         return True
     return earlier is not None and any(_is_same(holder, before) for before in earlier.holders)
+
+
+def _rests(holder: diagnostics_pb2.LockHolder) -> bool:
+    """Idle times and starts are whole seconds to some engines: less than a step beyond the shortest may be a moment."""
+    return holder.transaction.idle_seconds >= SHORTEST_WAIT + START_STEP
 
 
 def _is_same(holder: diagnostics_pb2.LockHolder, before: diagnostics_pb2.LockHolder) -> bool:

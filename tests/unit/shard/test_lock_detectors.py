@@ -287,3 +287,22 @@ def test_sampled_statements_are_not_judged() -> None:
     work = writes()
     limited(work, "statement_digests", "SAMPLED_ONLY")
     assert lock_unindexed_write.detect(readings(get_lock_waits=greedy(), list_top_queries=work)).not_checked
+
+
+def given_up(**changes: float) -> d.GetLockWaitsResponse:
+    """Waits of less than a second for a holder that has been idle for longer, and many such waits before."""
+    answer = pile(d.LOCK_KIND_ROW, waited=changes.pop("waited", 0.4))
+    answer.holders[0].transaction.idle = True
+    answer.holders[0].transaction.idle_seconds = changes.pop("idle_seconds", 6.0)
+    answer.row_lock_load = changes.pop("load", 3.0)
+    return answer
+
+
+def test_clients_that_give_up_soon_wait_for_a_blocker_all_the_same() -> None:
+    [finding] = lock_row_blocker.detect(readings(get_lock_waits=given_up())).findings
+    assert entities(finding)["holder", "connection_id"] == ["7"]
+
+
+@pytest.mark.parametrize("changes", [{"load": 0.1}, {"idle_seconds": 1.0}, {"waited": 0.01}])
+def test_a_short_wait_alone_makes_no_blocker(changes: dict[str, float]) -> None:
+    assert not lock_row_blocker.detect(readings(get_lock_waits=given_up(**changes))).findings
