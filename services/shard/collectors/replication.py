@@ -28,6 +28,8 @@ _RUNNING = replication_pb2.REPLICATION_THREAD_STATE_RUNNING
 _STOPPED = replication_pb2.REPLICATION_THREAD_STATE_STOPPED
 _AT_REST = ("waiting", "has read all", "replica has read all", "slave has read all", "reading event")
 """How the states of applier threads begin that have nothing to do; those that wait for a lock begin like that too."""
+_BEING_MADE = "#sql"
+"""How the tables are called that a change of another one makes on its way."""
 _LOCK = re.compile(r"\block\b")
 
 
@@ -114,6 +116,8 @@ def _table(row: Row) -> str:
 def _appliers(work: ResultSets, keyless: frozenset[str]) -> list[replication_pb2.ApplierWork]:
     tables: dict[int, list[str]] = {}
     for row in work.rows(Statement.APPLIER_LOCKS):
+        if text(row["table_name"]).startswith(_BEING_MADE):
+            continue
         tables.setdefault(whole(row["connection_id"]), []).append(_table(row))
     found = []
     for row in work.rows(Statement.APPLIERS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from services.shard.sampler.differences import VARIABLE
 from services.shard.sampler.history import History, StatusSample
 from services.shard.stores.records import Change
 from services.shard.view import InstanceView, real, text, timestamp, whole
+from services.shard.work.failures import failed_per_second
 from storex.common.v1 import entity_pb2
 from storex.diagnostics.v1 import settings_pb2
 
@@ -58,6 +60,8 @@ async def list_variable_changes(
         if (name := text(row["variable_name"])) not in _OF_SESSIONS
         and (one := _shown(row, began, view.history)) is not None
     }
+    if results.has(Statement.SETTINGS):
+        view.history.settings_seen_at = began
     recorded, known = await _recorded(view, began)
     for change in reversed(recorded):
         _add(found, change)
@@ -91,8 +95,11 @@ def _shown(row: Row, now: float, history: History) -> _Found | None:
     default = text(row["default_value"]) or (symptom.limits_nothing if symptom is not None else "")
     ago = row["set_seconds_ago"]
     at = None if ago is None else now - max(0.0, real(ago))
-    since, seen = at, history.see_setting(now, name, value)
-    if whole(row.get("set_by_storex")):  # that hides when somebody set the server's own value
+    own = bool(whole(row.get("set_by_storex")))
+    since, seen = at, history.see_setting(now, name, value, by_others=not own)
+    if ago is None and seen.changed_at is not None:
+        at, since = seen.changed_at, seen.since and seen.since - KEPT_SECONDS[Statement.SETTINGS]
+    if own:  # that hides when somebody set the server's own value
         if seen.changed_at is None and not _is_far_too_tight(name, value):
             return None
         at, since = seen.changed_at, seen.since and seen.since - KEPT_SECONDS[Statement.SETTINGS]
@@ -147,11 +154,16 @@ def _change(view: InstanceView, name: str, one: _Found, grown: Growth) -> settin
     symptom = SYMPTOMS.get(name)
     if symptom is not None and grown.seconds:
         change.symptom = symptom.metric
-        change.symptom_now = grown.rate(*symptom.counters)
+        change.symptom_now = grown.rate(*symptom.counters) if symptom.counters else _failed_lately(view)
         before = _before(view, symptom, one.since)
         if before is not None:
             change.has_before, change.symptom_before = True, before
     return change
+
+
+def _failed_lately(view: InstanceView) -> float:
+    now = view.clock.monotonic()
+    return failed_per_second(view.history.digests, now - WINDOW, now) or 0.0
 
 
 def _before(view: InstanceView, symptom: Symptom, until: float | None) -> float | None:
@@ -159,6 +171,8 @@ def _before(view: InstanceView, symptom: Symptom, until: float | None) -> float 
     if until is None or not view.history.status:
         return None
     end = view.clock.monotonic() - (view.clock.now() - until)
+    if not symptom.counters:
+        return failed_per_second(view.history.digests, -math.inf, end)
     samples: list[StatusSample] = [sample for sample in view.history.status if sample.at <= end]
     if not samples or samples[-1].at - samples[0].at < SHORTEST_BEFORE:
         return None

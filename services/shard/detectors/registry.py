@@ -75,7 +75,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(access_auth_failed.KIND, ("get_failed_logins",), access_auth_failed.detect),
     Detector(replication_stopped.KIND, ("get_replication",), replication_stopped.detect),
     Detector(replication_error.KIND, ("get_replication",), replication_error.detect),
-    Detector(replication_lag.KIND, ("get_replication",), replication_lag.detect),
+    Detector(replication_lag.KIND, ("get_replication", "get_lock_waits"), replication_lag.detect),
 )
 
 

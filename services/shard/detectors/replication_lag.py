@@ -61,10 +61,18 @@ def _lags(answer: replication_pb2.GetReplicationResponse, channel: replication_p
     return behind >= SHORT_LAG and not shrinks and any(work.table_without_key for work in answer.appliers)
 
 
+def _waits_for_a_lock(answer: replication_pb2.GetReplicationResponse, readings: Readings) -> int:
+    """The connection of an applier that does; 0 where none does. Its state does not always tell."""
+    locks = readings.lock_waits
+    waiting = set() if locks is None else {waiter.session.connection_id for waiter in locks.waiters}
+    said = (one.connection_id for one in answer.appliers if "lock" in one.state.lower())
+    return next((one.connection_id for one in answer.appliers if one.connection_id in waiting), next(said, 0))
+
+
 def _finding(answer: replication_pb2.GetReplicationResponse, place: int, readings: Readings) -> finding_pb2.Finding:
     channel = answer.channels[place]
     work = next((number for number, one in enumerate(answer.appliers) if one.table), None)
-    waiting = next((one.connection_id for one in answer.appliers if "lock" in one.state.lower()), 0)
+    waiting = _waits_for_a_lock(answer, readings)
     paths = [
         (f"channels[{place}].channel", "The channel."),
         (f"channels[{place}].lag_seconds", "The replica is so many seconds behind."),

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """The metric, the status counters that it sums up, and the rate a second from which it matters."""
+    """The metric, the status counters that it sums up, and the rate a second from which it matters.
+
+    Without counters it is the rate of statements that fail, whatever their error.
+    """
 
     metric: str
     counters: tuple[str, ...]
@@ -28,6 +31,7 @@ _TOO_LONG = (
 )
 _SPILLED = ("temp_disk_tables_per_second", ("Created_tmp_disk_tables",), 5.0)
 _REFUSED = ("refused_connections_per_second", ("Connection_errors_max_connections",), 0.2)
+_FAILED = ("failed_statements_per_second", (), 0.5)
 _MEBI = 1024.0 * 1024.0
 
 SYMPTOMS: dict[str, Symptom] = {
@@ -49,6 +53,13 @@ SYMPTOMS: dict[str, Symptom] = {
     ),
     "innodb_log_buffer_size": Symptom("log_waits_per_second", ("Innodb_log_waits",), 1.0, usual=16.0 * _MEBI),
     "innodb_buffer_pool_size": Symptom("buffer_pool_reads_per_second", ("Innodb_buffer_pool_reads",), 100.0),
+    "sql_mode": Symptom(*_FAILED),
+    "sql_safe_updates": Symptom(*_FAILED),
+    "max_join_size": Symptom(*_FAILED),
+    "max_prepared_stmt_count": Symptom(*_FAILED),
+    "innodb_lock_wait_timeout": Symptom(*_FAILED),
+    "lock_wait_timeout": Symptom(*_FAILED),
+    "require_secure_transport": Symptom("failed_connects_per_second", ("Aborted_connects",), 0.2),
 }
 """By variable."""
 COUNTERS = frozenset(counter for symptom in SYMPTOMS.values() for counter in symptom.counters)

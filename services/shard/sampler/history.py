@@ -157,6 +157,8 @@ class History:
     clients: deque[ClientSample] = field(default_factory=deque)
     tracked: dict[int, TrackedConnection] = field(default_factory=dict)
     settings: dict[str, SettingSeen] = field(default_factory=dict)
+    settings_seen_at: float | None = None
+    """When all variables that were set at run time were last read."""
 
     def add_status(self, sample: StatusSample) -> None:
         """Append a status sample."""
@@ -199,9 +201,13 @@ class History:
             alive[connection_id] = known
         self.tracked = alive
 
-    def see_setting(self, at: float, name: str, value: str) -> SettingSeen:
-        """Note a variable's value, and tell what was seen of it."""
-        known = self.settings.get(name, SettingSeen(value, at))
+    def see_setting(self, at: float, name: str, value: str, *, by_others: bool = True) -> SettingSeen:
+        """Note a variable's value, and tell what was seen of it; `by_others` where Storex's sessions did not set it."""
+        known = self.settings.get(name)
+        if known is None:
+            # It was not among those that were set: it has been since, unless this is the first time that anybody looks.
+            looked = self.settings_seen_at if by_others else None
+            known = SettingSeen(value, at, "", looked, None if looked is None else at)
         if known.value == value:
             known = replace(known, seen_at=at)
         else:

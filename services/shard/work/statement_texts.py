@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libs.redaction.sql import normalise
 from storex.diagnostics.v1 import session_pb2
 
 _EXECUTED = re.compile(r"\s*EXECUTE\s+(?=(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|CALL)\b)", re.IGNORECASE)
 """What MySQL puts before the text of a statement that was prepared; elsewhere a name follows."""
+_USER = re.compile(r"\b(?:SYSTEM_USER|SESSION_USER)\b(?!\s*\()")
+"""What the engines print for a table or column called `user`: their words for it are one."""
 CAPACITY = 20_000
 """Statements that are remembered for one instance."""
 
@@ -43,8 +45,9 @@ class StatementTexts:
         """The statement of an engine's digest; its text is normalised once more, for it comes from outside."""
         known = self._by_digest.get(digest)
         if known is None:
-            normalised = normalise(_EXECUTED.sub("", digest_text))
-            known = KnownStatement(digest, normalised.text, normalised.tables)
+            normalised = normalise(_USER.sub("USER", _EXECUTED.sub("", digest_text)))
+            tables = tuple(_as_written(table, digest_text) for table in normalised.tables)
+            known = KnownStatement(digest, normalised.text, tables)
             if len(self._by_digest) >= CAPACITY:
                 self._by_digest.clear()
                 self._by_text.clear()
@@ -80,7 +83,25 @@ class StatementTexts:
         """The statement of a text with literals."""
         normalised = normalise(sql)
         own = KnownStatement(normalised.digest, normalised.text, normalised.tables)
-        return self._by_text.get(_key(normalised.text), own) if normalised.complete else own
+        if not normalised.complete:
+            return own
+        known = self._by_text.get(_key(normalised.text), own)
+        if known.tables != own.tables and _folded(known.tables) == _folded(own.tables):
+            known = self._by_digest[known.digest] = self._by_text[_key(normalised.text)] = replace(
+                known, tables=own.tables
+            )
+        return known
+
+
+def _as_written(table: str, digest_text: str) -> str:
+    """A table's name as it most likely is: what is also a word of SQL, engines print in upper case and unquoted."""
+    return ".".join(
+        part.lower() if part.isupper() and f"`{part}`" not in digest_text else part for part in table.split(".")
+    )
+
+
+def _folded(tables: tuple[str, ...]) -> list[str]:
+    return [table.casefold() for table in tables]
 
 
 def _key(text: str) -> str:

@@ -202,16 +202,26 @@ async def test_a_replica_that_is_meant_to_be_behind_is_no_finding(pair: Pair, re
 
 
 @pytest.mark.slow
-async def test_an_applier_behind_a_lock_is_explained_by_the_lock(pair: Pair, replica: InstanceView) -> None:
+@pytest.mark.parametrize(
+    ("kind", "statements"),
+    [
+        ("lock.metadata", (f"LOCK TABLES {STOCK} WRITE",)),
+        ("lock.row_blocker", ("BEGIN", f"SELECT * FROM {STOCK} WHERE sku = 1 FOR UPDATE")),
+    ],
+)
+async def test_an_applier_behind_a_lock_is_explained_by_the_lock(
+    kind: str, statements: tuple[str, ...], pair: Pair, replica: InstanceView
+) -> None:
     with pair.replica.connect() as blocker, blocker.cursor() as cursor:
-        cursor.execute(f"LOCK TABLES {STOCK} WRITE")
+        for statement in statements:
+            cursor.execute(statement)
         for _ in range(13):
             pair.source.execute(f"UPDATE {STOCK} SET pieces = pieces + 1 WHERE sku = 1")
             await asyncio.sleep(1)
         lag = await found(replica, "replication.lag")
         health = await assess(replica, {})
         [lag] = [one for one in health.findings if one.kind == "replication.lag"]
-        [lock] = [one for one in health.findings if one.kind == "lock.metadata"]
+        [lock] = [one for one in health.findings if one.kind == kind]
         assert list(lock.explains) == [lag.id]
         assert parts(lag)["victim", "connection_id"] == parts(lock)["victim", "connection_id"]
 

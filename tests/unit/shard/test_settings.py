@@ -219,3 +219,25 @@ def test_a_change_that_hurts_nobody_is_clear(changes: dict[str, Any]) -> None:
         changes=[settings_pb2.VariableChange(**{**change, **changes})], window_seconds=15.0
     )
     assert found(answer, "list_variable_changes", config_change) is None
+
+
+async def test_a_variable_that_was_not_among_those_set_before_was_set_since() -> None:
+    clock, history = ManualClock(), History()
+    for ago, errors in ((40.0, 0), (30.0, 0), (8.0, 6), (1.0, 27)):
+        counters = tuple({**dict.fromkeys(DIGEST_COUNTERS, 0), "calls": 900, "errors": errors}.values())
+        history.add_digests(DigestSample(NOW - ago, {("shop", "d1"): counters}))
+        history.add_status(StatusSample(NOW - ago, {"Uptime": 900.0 - ago}))
+
+    async def changes(*settings: Row) -> settings_pb2.ListVariableChangesResponse:
+        source = RecordedSource({Statement.SETTINGS: list(settings), Statement.GLOBAL_STATUS: named(Uptime=900)})
+        view = view_of(source, clock, history)
+        return await list_variable_changes(view, settings_pb2.ListVariableChangesRequest())
+
+    mode = {"variable_name": "sql_mode", "value": "STRICT_ALL_TABLES", "default_value": None, "set_seconds_ago": None}
+    assert not (await changes()).changes
+    history.settings_seen_at = NOW - 20.0
+    answer = await changes({**mode, "set_by_storex": 0})
+    [change] = answer.changes
+    assert (change.changed_at.ToSeconds(), change.has_before) == (NOW, True)
+    assert (change.symptom, change.symptom_before, change.symptom_now) == ("failed_statements_per_second", 0.0, 3.0)
+    assert found(answer, "list_variable_changes", config_change) is not None

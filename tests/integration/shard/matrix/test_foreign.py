@@ -10,7 +10,7 @@ import pytest
 
 from libs.lab.engines import EngineBinary
 from libs.lab.truth import Truth
-from tests.integration.shard.matrix.foreign import calls, locks, odd, queues, views, work
+from tests.integration.shard.matrix.foreign import calls, limits, locks, odd, queues, views, work
 from tests.integration.shard.matrix.foreign.clinic import Clinic, Fault, build
 from tests.integration.shard.matrix.records import record
 from tests.integration.shard.matrix.stage import set_up
@@ -19,7 +19,7 @@ from tests.integration.shard.matrix.watching import Sighting, seen_late, watch
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(240)]
 
-FAULTS = {**calls.FAULTS, **locks.FAULTS, **odd.FAULTS, **queues.FAULTS, **views.FAULTS, **work.FAULTS}
+FAULTS = {**calls.FAULTS, **limits.FAULTS, **locks.FAULTS, **odd.FAULTS, **queues.FAULTS, **views.FAULTS, **work.FAULTS}
 
 
 async def observe(folder: Path, binary: EngineBinary, fault: Fault) -> tuple[Sighting, Sighting]:
