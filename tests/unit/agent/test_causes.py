@@ -118,3 +118,14 @@ def test_a_metadata_wait_does_not_confirm_a_global_lock() -> None:
     other = locks.pile(d.LOCK_KIND_METADATA)
     report = report_on([health_record(answers.health(finding)), record("get_lock_waits", other)], claimed(finding))
     assert report.verdict == report_pb2.VERDICT_LIKELY
+
+
+def test_a_call_is_told_with_the_procedure_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    query = work.scan(unindexed_calls=20, no_index_used=20, rows_sent=9)
+    query.statement.digest_text = "CALL `find bed`(?)"
+    query.ClearField("tables")
+    monkeypatch.setitem(CASES, "query.missing_index", readings(list_top_queries=work.answer_of(query)))
+    report = report_of("query.missing_index")
+    [cause] = report.root_causes
+    assert cause.kind == "query.missing_index"
+    assert next(step.command for step in report.next_steps) == f"SHOW CREATE PROCEDURE `{query.schema}`.`find bed`"

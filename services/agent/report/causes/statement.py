@@ -35,6 +35,7 @@ _CONDITION = re.compile(
     r"(?P<operator><=>|<=|>=|=|<|>|\bIN\b|\bBETWEEN\b)\s*(?:\(\s*)?(?:\?|\.\.\.)",
     re.ASCII | re.IGNORECASE,
 )
+_CALL = re.compile(r"\s*CALL\s+(?P<name>(?:`[^`]*`|[\w$.])+)", re.IGNORECASE)
 _EQUALITY = ("=", "<=>", "IN")
 _AFTER_WHERE = re.compile(
     r"\bWHERE\b(?P<where>.*?)(?:\b(?:GROUP|ORDER)\s+BY\b|\b(?:LIMIT|HAVING|FOR)\b|$)", re.I | re.S
@@ -64,11 +65,24 @@ def looking_steps(facts: Facts) -> tuple[Step, ...]:
                 f"EXPLAIN {text}",
             )
         )
+    procedure = _called(text, facts.value(SCHEMA))
+    if procedure:
+        show = f"SHOW CREATE PROCEDURE {procedure}"
+        steps.append(Step("See which of the statements that the procedure runs it may be.", NO_RISK, show))
     quoted = quoted_identifier(table) if table else None
     if quoted:
         show = f"SHOW INDEX FROM {quoted}"
         steps.append(Step("See the indexes that the table has: one may miss only a column.", NO_RISK, show))
     return tuple(steps)
+
+
+def _called(digest_text: str, schema: str) -> str | None:
+    """The procedure of a CALL, quoted; None for other statements."""
+    call = _CALL.match(digest_text)
+    if call is None:
+        return None
+    name = call["name"].replace("`", "")
+    return quoted_identifier(name if "." in name or not schema else f"{schema}.{name}")
 
 
 def index_step(facts: Facts) -> Step:
