@@ -56,7 +56,8 @@ GROUPS = {
     ),
     "control": (
         "Servers on which nothing is wrong",
-        "Asked every two seconds for a minute, from the first second on. Any finding at all counts.",
+        "Asked every two seconds for a minute, or for half of one in another schema (`calm`), from the first second on."
+        " Any finding at all counts.",
     ),
 }
 HEAD = """# What is found of which fault

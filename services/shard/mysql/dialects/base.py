@@ -78,9 +78,10 @@ def digests(condition: str = "") -> str:
 
 
 HANDLES = (
-    f" UNION ALL SELECT t.processlist_db, CONCAT('{HANDLE}', p.object_instance_begin), LEFT(p.sql_text, 4096),"  # noqa: S608
+    f" UNION ALL SELECT t.processlist_db, CONCAT('{HANDLE}', p.object_instance_begin), LEFT(p.sql_text, 1024),"  # noqa: S608
     f" p.count_execute, p.sum_timer_execute,{_SUMS} FROM performance_schema.prepared_statements_instances p"
-    " LEFT JOIN performance_schema.threads t ON t.thread_id = p.owner_thread_id WHERE p.statement_name IS NULL"
+    " LEFT JOIN performance_schema.threads t ON t.thread_id = p.owner_thread_id"
+    " WHERE p.statement_name IS NULL AND p.count_execute > 0"
 )
 """What the engine counts for each handle of a statement that a client prepared in binary, to be added to `digests`."""
 
