@@ -52,7 +52,7 @@ def statement_parts(query: diagnostics_pb2.QueryStats) -> list[entity_pb2.Entity
 def named_tables(query: diagnostics_pb2.QueryStats) -> str:
     """The tables of a statement, for a sentence."""
     call = _CALL.match(query.statement.digest_text)
-    return " and ".join(query.tables) or (f"what {call[1]} reads" if call else "an unknown table")
+    return " and ".join(query.tables) or (f"tables inside {call[1]}" if call else "an unknown table")
 
 
 def about(query: diagnostics_pb2.QueryStats) -> str:

@@ -31,8 +31,6 @@ _SUMS_UP = re.compile(
     r"\b(?:GROUP\s+BY|DISTINCT|OVER\b|WITH\s+ROLLUP|(?:COUNT|SUM|AVG|MIN|MAX|GROUP_CONCAT)\s*\()", re.IGNORECASE
 )
 """How many rows such a statement reads to good purpose does not show in how many it returns."""
-_CALL = re.compile(r"\s*CALL\b", re.IGNORECASE)
-"""A procedure: what it runs inside shows in what it reads for what it returns."""
 _PASSES_OVER = re.compile(r"\bORDER\s+BY\s+RAND\s*\(|\bOFFSET\b|\bLIMIT\s*(?:\?\s*,|\.\.\.)", re.IGNORECASE)
 """What such a statement skips or draws lots for, it reads, index or not."""
 _CHANGES = re.compile(r"\s*(?:UPDATE|DELETE)\b", re.IGNORECASE)
@@ -51,7 +49,7 @@ def lacks_index(query: diagnostics_pb2.QueryStats) -> bool:
         and (query.unindexed_calls >= SHARE_WITHOUT_INDEX * query.calls or _changes(query))
         and query.rows_examined >= ROWS_PER_CALL * query.calls
         and query.rows_examined >= ROWS_PER_RESULT * results
-        and (looks_for_few_rows(query.statement.digest_text) or _CALL.match(query.statement.digest_text) is not None)
+        and (looks_for_few_rows(query.statement.digest_text) or not query.tables)  # what a stored program ran inside
         and not _only_passes_over(query)
     )
 

@@ -41,7 +41,7 @@ class Statement(Enum):
     """One row with the monitor's text in `status`."""
     DIGESTS = "digests"
     """schema_name, digest, digest_text and the counters of `DIGEST_COUNTERS`, times in picoseconds; counts_inside, 1
-    where the counters of a CALL have in them what its procedure ran."""
+    where the counters of a statement have in them what a stored program that it calls ran."""
     RECENT_DIGESTS = "recent_digests"
     """The rows of `DIGESTS` that were seen in the last `RECENT_SECONDS`."""
     CLIENT_VERSIONS = "client_versions"
@@ -160,8 +160,8 @@ DIGEST_COUNTERS = (
 """The counters of `Statement.DIGESTS`, in this order in samples."""
 HANDLE = "handle:"
 """Stands before the place in memory of a prepared statement, in rows that are of one session's handle of it."""
-PROCEDURE = "procedure"
-"""Stands in the place of the digest in rows that are of a procedure; its name is in the place of the text."""
+PROCEDURE, FUNCTION = "procedure", "function"
+"""Stand in the place of the digest in rows that are of a stored program; its name is in the place of the text."""
 
 RECENT_SECONDS = 90
 """How far back `Statement.RECENT_DIGESTS` looks, by the server's clock."""

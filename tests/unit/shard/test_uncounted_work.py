@@ -9,7 +9,7 @@ import pytest
 from services.shard.detectors.query_scans import lacks_index
 from services.shard.mysql.prepared import PreparedTotals
 from services.shard.mysql.programs import INSIDE, with_what_they_ran
-from services.shard.mysql.statements import DIGEST_COUNTERS, HANDLE, PROCEDURE
+from services.shard.mysql.statements import DIGEST_COUNTERS, FUNCTION, HANDLE, PROCEDURE
 from services.shard.sampler.history import History, StatusSample
 from services.shard.work.digest_window import DigestDelta
 from services.shard.work.joined_rows import SCANNED, joined_rows
@@ -40,7 +40,7 @@ def find(rows: list[Row], digest_text: str) -> Row:
 def test_a_call_has_what_its_procedure_read(call: str) -> None:
     inside = row(PROCEDURE, "find_order", calls=4, rows_examined=900, no_index_used=4, total_picoseconds=7)
     [found] = with_what_they_ran([row("d1", call, calls=4, rows_examined=1, total_picoseconds=8), inside])
-    assert (found["rows_examined"], found["no_index_used"], found[INSIDE]) == (901, 4, 1)
+    assert (found["rows_examined"], found["no_index_used"], found[INSIDE]) == (900, 4, 1)
     assert (found["calls"], found["total_picoseconds"]) == (4, 8)
 
 
@@ -57,6 +57,27 @@ def test_of_several_the_one_that_calls_most_has_it_and_others_have_nothing_of_it
     found = with_what_they_ran(rows)
     assert [one["rows_examined"] for one in found] == [0, 900, 0, 0, 0]
     assert [INSIDE in one for one in found] == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("statement", "schema", "rows"),
+    [
+        ("SELECT `beds_of` (?) ", "shop", 90_000),
+        ("SELECT `id` FROM `t` WHERE `shop` . `beds_of` ( `id` ) > ?", "other", 90_000),
+        ("SELECT `beds_of` (?) ", "other", 5),
+        ("SELECT `beds_of` FROM `t`", "shop", 5),
+    ],
+)
+def test_a_statement_has_what_the_function_read_that_it_calls(statement: str, schema: str, rows: int) -> None:
+    inside = row(FUNCTION, "beds_of", rows_examined=90_000, no_index_used=4)
+    [found] = with_what_they_ran([row("d1", statement, schema=schema, calls=4, rows_examined=5), inside])
+    assert found["rows_examined"] == rows
+
+
+def test_an_engine_that_counts_what_functions_read_counts_it_once() -> None:
+    inside = row(FUNCTION, "beds_of", rows_examined=90_000, no_index_used=4)
+    [found] = with_what_they_ran([row("d1", "SELECT `beds_of` (?)", calls=4, rows_examined=90_010), inside])
+    assert (found["rows_examined"], found["no_index_used"]) == (90_010, 4)
 
 
 TEXT = "SELECT note FROM orders WHERE id = ? AND kind = 'gift'"
@@ -97,7 +118,10 @@ def test_a_reading_that_comes_late_counts_nothing_twice() -> None:
 def scan(digest_text: str, **changes: int) -> diagnostics_pb2.QueryStats:
     counted: dict[str, Any] = {"calls": 10, "rows_examined": 200_000, "rows_sent": 10, "unindexed_calls": 10}
     counted |= {"no_index_used": 10, **changes}
-    return diagnostics_pb2.QueryStats(statement=session_pb2.Statement(digest_text=digest_text), load=1.0, **counted)
+    tables = ["shop.b"] if " FROM b " in digest_text else []
+    return diagnostics_pb2.QueryStats(
+        tables=tables, statement=session_pb2.Statement(digest_text=digest_text), load=1.0, **counted
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from services.shard.mysql.features import Capabilities, Feature
-from services.shard.mysql.statements import HANDLE, NEEDS, PROCEDURE, RECENT_SECONDS, ROW_CAPS, Statement
+from services.shard.mysql.statements import FUNCTION, HANDLE, NEEDS, PROCEDURE, RECENT_SECONDS, ROW_CAPS, Statement
 
 Sql = str | Callable[[Capabilities], str]
 """A statement's text, or how to choose it by what the server offers."""
@@ -61,19 +61,19 @@ _SUMS = (
     " sum_select_full_join AS full_joins, sum_select_scan AS full_scans"
 )
 _TIMED = "count_star AS calls, sum_timer_wait AS total_picoseconds"
-_PROCEDURES = (
-    f"SELECT object_schema AS schema_name, '{PROCEDURE}' AS digest, object_name AS digest_text,"  # noqa: S608
+_PROGRAMS = (
+    "SELECT object_schema AS schema_name, LOWER(object_type) AS digest, object_name AS digest_text,"  # noqa: S608
     f" {_TIMED},{_SUMS} FROM performance_schema.events_statements_summary_by_program"
-    " WHERE object_type = 'PROCEDURE' AND object_schema <> 'sys' AND count_star > 0"
+    f" WHERE object_type IN ('{PROCEDURE}', '{FUNCTION}') AND object_schema <> 'sys' AND count_star > 0"
 )
 
 
 def digests(condition: str = "") -> str:
-    """`Statement.DIGESTS` or `Statement.RECENT_DIGESTS`: the rows of digests, and those of procedures."""
+    """`Statement.DIGESTS` or `Statement.RECENT_DIGESTS`: the rows of digests, and those of stored programs."""
     return (
         "SELECT schema_name, digest, LEFT(digest_text, 1024) AS digest_text,"  # noqa: S608
         f" {_TIMED},{_SUMS} FROM performance_schema.events_statements_summary_by_digest{condition}"
-        f" UNION ALL {_PROCEDURES}"
+        f" UNION ALL {_PROGRAMS}"
     )
 
 

@@ -74,6 +74,19 @@ def in_a_procedure(clinic: Clinic) -> Truth:
     return clinic.by_statement("query.missing_index", call)
 
 
+def in_a_function(clinic: Clinic) -> Truth:
+    """What lacks an index stands in a stored function, and a statement without a table calls it."""
+    with clinic.administrator.connect(program="lab", database=DATABASE) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION visits_to (wanted INT) RETURNS INT READS SQL DATA"
+            " RETURN (SELECT COUNT(*) FROM visits WHERE bed_label = CONCAT('bed ', wanted))"
+        )
+        cursor.execute(f"GRANT EXECUTE ON {DATABASE}.* TO {USER}@'%'")
+    statement = "SELECT visits_to(%s)"
+    _enough(clinic.run("statistics", 4, 25.0, statement, among(_BEDS_TOLD)))
+    return clinic.by_statement("query.missing_index", statement)
+
+
 def draws_lots(clinic: Clinic) -> Truth:
     """ORDER BY RAND(): no index spares it a row."""
     statement = "SELECT bed_label FROM visits ORDER BY RAND() LIMIT 1"
@@ -91,6 +104,7 @@ def turns_far_pages(clinic: Clinic) -> Truth:
 FAULTS = {
     "missing_index.prepared": Fault("A statement prepared in binary lacks an index", prepared),
     "missing_index.procedure": Fault("A statement in a stored procedure lacks an index", in_a_procedure),
+    "missing_index.function_call": Fault("A statement in a stored function lacks an index", in_a_function),
     "n_plus_one.prepared": Fault("One lookup for each entry of a list, prepared in binary", prepared_one_by_one),
     "heavy_scan.lots": Fault("ORDER BY RAND()", draws_lots),
     # MariaDB counts reading an index in order as reading without one: the two cannot be told apart there.
