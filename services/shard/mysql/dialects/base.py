@@ -64,7 +64,7 @@ _TIMED = "count_star AS calls, sum_timer_wait AS total_picoseconds"
 _PROGRAMS = (
     "SELECT object_schema AS schema_name, LOWER(object_type) AS digest, object_name AS digest_text,"  # noqa: S608
     f" {_TIMED},{_SUMS} FROM performance_schema.events_statements_summary_by_program"
-    f" WHERE object_type IN ('{PROCEDURE}', '{FUNCTION}') AND object_schema <> 'sys' AND count_star > 0"
+    f" WHERE object_type IN ('{PROCEDURE.upper()}', '{FUNCTION.upper()}') AND object_schema <> 'sys' AND count_star > 0"
 )
 
 

@@ -79,7 +79,8 @@ def in_a_function(clinic: Clinic) -> Truth:
     with clinic.administrator.connect(program="lab", database=DATABASE) as connection, connection.cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION visits_to (wanted INT) RETURNS INT READS SQL DATA"
-            " RETURN (SELECT COUNT(*) FROM visits WHERE bed_label = CONCAT('bed ', wanted))"
+            " BEGIN DECLARE found INT;"
+            " SELECT COUNT(*) INTO found FROM visits WHERE bed_label = CONCAT('bed ', wanted); RETURN found; END"
         )
         cursor.execute(f"GRANT EXECUTE ON {DATABASE}.* TO {USER}@'%'")
     statement = "SELECT visits_to(%s)"
