@@ -25,6 +25,8 @@ from storex.diagnostics.v1 import settings_pb2
 
 WINDOW = 15.0
 """The span over which a symptom is measured now, in seconds."""
+SOON = 30.0
+"""Statements that a change makes fail do so within this time, in seconds."""
 LOOK_BACK = 86_400.0
 """Changes older than this are told only while the engine itself still shows them, in seconds."""
 SHORTEST_BEFORE = 5.0
@@ -154,16 +156,22 @@ def _change(view: InstanceView, name: str, one: _Found, grown: Growth) -> settin
     symptom = SYMPTOMS.get(name)
     if symptom is not None and grown.seconds:
         change.symptom = symptom.metric
-        change.symptom_now = grown.rate(*symptom.counters) if symptom.counters else _failed_lately(view)
+        change.symptom_now = grown.rate(*symptom.counters) if symptom.counters else _failed_since(view, one.at)
         before = _before(view, symptom, one.since)
         if before is not None:
             change.has_before, change.symptom_before = True, before
     return change
 
 
-def _failed_lately(view: InstanceView) -> float:
+def _failed_since(view: InstanceView, changed_at: float | None) -> float:
+    """The rate of failures now, or the one soon after the change where that is lower: later ones have other reasons."""
     now = view.clock.monotonic()
-    return failed_per_second(view.history.digests, now - WINDOW, now) or 0.0
+    lately = failed_per_second(view.history.digests, now - WINDOW, now) or 0.0
+    if changed_at is None:
+        return lately
+    change = now - (view.clock.now() - changed_at)
+    soon = failed_per_second(view.history.digests, change, change + SOON)
+    return lately if soon is None else min(lately, soon)
 
 
 def _before(view: InstanceView, symptom: Symptom, until: float | None) -> float | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from libs.core.catalogue import AFFECTED, CAUSE, HOLDER, VICTIM
+from services.shard.facts.variable_symptoms import SYMPTOMS
 from storex.diagnostics.v1 import finding_pb2
 
 Part = tuple[str, str]
@@ -32,8 +33,8 @@ class Relation:
     Without a part nothing needs to be shared. `weight` is the least share of the effect's impact that the cause's own
     has to reach, for effects that many things could bring about. `errors` are the codes that an effect which names one
     must name; not every engine shows them: one that names none has to share a table or a statement then, unless the
-    cause is one `of_all` that the server is asked to do. `shared_as` is the part of the effect where it plays another
-    role there.
+    cause is one `of_all` that the server is asked to do. `variables` are those that an effect may name, where it is of
+    no others. `shared_as` is the part of the effect where it plays another role there.
     """
 
     cause: str
@@ -43,10 +44,13 @@ class Relation:
     errors: frozenset[str] = frozenset()
     shared_as: Part | None = None
     of_all: bool = False
+    variables: frozenset[str] = frozenset()
 
     def holds(self, cause: finding_pb2.Finding, effect: finding_pb2.Finding) -> bool:
         """Whether one explains the other."""
         if (cause.kind, effect.kind) != (self.cause, self.effect) or cause.impact < self.weight * effect.impact:
+            return False
+        if self.variables and not _values(effect, VARIABLE) <= self.variables:
             return False
         named = _values(effect, ERROR)
         if self.errors and named and not named <= self.errors:
@@ -63,6 +67,10 @@ def _values(finding: finding_pb2.Finding, part: Part) -> set[str]:
 
 def _each(causes: Sequence[str], effect: str, shared: Part | None = None, weight: float = 0.0) -> tuple[Relation, ...]:
     return tuple(Relation(cause, effect, shared, weight) for cause in causes)
+
+
+_MAKE_FAIL = frozenset(name for name, symptom in SYMPTOMS.items() if not symptom.counters)
+"""Variables of which it is felt that statements fail: they may fail for another reason, and do where one is found."""
 
 
 def _failing(
@@ -133,6 +141,21 @@ RELATIONS: tuple[Relation, ...] = (
         ),
         "config.change",
         VARIABLE,
+    ),
+    *(
+        Relation(cause, "config.change", variables=_MAKE_FAIL)
+        for cause in (
+            "lock.row_blocker",
+            "lock.metadata",
+            "lock.global_read",
+            "lock.hot_row",
+            "lock.unindexed_write",
+            "lock.deadlock",
+            "maintenance.ddl",
+            "config.read_only",
+            "capacity.table_full",
+            "capacity.auto_increment",
+        )
     ),
     # Whatever keeps sessions busy or waiting uses up connections.
     Relation("connections.leak", "connections.exhausted", OWNER),

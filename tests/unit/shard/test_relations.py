@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from graphlib import TopologicalSorter
 
+import pytest
+
 from libs.core.catalogue import CATALOGUE
 from services.shard.verdict.health import rank
 from services.shard.verdict.relations import RELATIONS, explains
@@ -50,3 +52,13 @@ def test_few_waiters_do_not_explain_that_no_connection_is_left() -> None:
     exhausted = finding("connections.exhausted", impact=100.0)
     assert not explains(finding("lock.row_blocker", impact=6.0), exhausted)
     assert explains(finding("lock.row_blocker", impact=80.0), exhausted)
+
+
+@pytest.mark.parametrize(("variable", "explained"), [("innodb_lock_wait_timeout", True), ("wait_timeout", False)])
+def test_a_lock_explains_that_statements_fail_and_not_that_clients_are_hung_up_on(
+    variable: str, explained: bool
+) -> None:
+    lock = finding_pb2.Finding(kind="lock.row_blocker")
+    part = entity_pb2.Entity(role="cause", type="variable", value=variable)
+    change = finding_pb2.Finding(kind="config.change", entities=[part])
+    assert explains(lock, change) is explained

@@ -241,3 +241,17 @@ async def test_a_variable_that_was_not_among_those_set_before_was_set_since() ->
     assert (change.changed_at.ToSeconds(), change.has_before) == (NOW, True)
     assert (change.symptom, change.symptom_before, change.symptom_now) == ("failed_statements_per_second", 0.0, 3.0)
     assert found(answer, "list_variable_changes", config_change) is not None
+
+
+async def test_statements_that_fail_long_after_a_change_fail_for_another_reason() -> None:
+    clock, history = ManualClock(), History()
+    for ago, errors in ((80.0, 0), (70.0, 0), (50.0, 0), (35.0, 0), (8.0, 6), (1.0, 27)):
+        counters = tuple({**dict.fromkeys(DIGEST_COUNTERS, 0), "calls": 900, "errors": errors}.values())
+        history.add_digests(DigestSample(NOW - ago, {("shop", "d1"): counters}))
+        history.add_status(StatusSample(NOW - ago, {"Uptime": 900.0 - ago}))
+    mode = {"variable_name": "sql_mode", "value": "STRICT_ALL_TABLES", "default_value": None, "set_seconds_ago": 60.0}
+    source = RecordedSource({Statement.SETTINGS: [mode], Statement.GLOBAL_STATUS: named(Uptime=900)})
+    answer = await list_variable_changes(view_of(source, clock, history), settings_pb2.ListVariableChangesRequest())
+    [change] = answer.changes
+    assert (change.symptom_before, change.symptom_now) == (0.0, 0.0)
+    assert found(answer, "list_variable_changes", config_change) is None
