@@ -121,7 +121,7 @@ def _table(cells: list[Cell]) -> Iterable[str]:
 
 def _words(cell: Cell | None) -> str:
     if cell is None:
-        return "not on this engine"
+        return "not there, or not run yet"
     sightings = [sighting for sighting in (cell["watched"], cell["fresh"]) if sighting is not None]
     strays = dict.fromkeys(stray for sighting in sightings for stray in map(_kind, sighting["strays"]))
     if cell["group"] == "control":
